@@ -1,0 +1,44 @@
+package catalog
+
+// All lists the rows that are tools, in the order of the book.
+func All() []*Row {
+	var rows []*Row
+	for _, row := range declared() {
+		if !row.Inner {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// Inner lists the rows that other tools call on the way.
+func Inner() []*Row {
+	var rows []*Row
+	for _, row := range declared() {
+		if row.Inner {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// Find returns the tool row of that name, or nil.
+func Find(name string) *Row {
+	for _, row := range All() {
+		if row.Name == name {
+			return row
+		}
+	}
+	return nil
+}
+
+// declared is the book itself. The lists stand beside their rows, one per group.
+func declared() []*Row {
+	var rows []*Row
+	for _, group := range [][]*Row{
+		secretRows(),
+	} {
+		rows = append(rows, group...)
+	}
+	return rows
+}

@@ -1,0 +1,325 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/tidwall/gjson"
+)
+
+// Bind turns a tool's arguments (a JSON object; empty means {}) into a Call, or
+// says by name what is wrong with them. Nothing has been sent when it refuses.
+// null stands for "not given": many clients send it for every optional argument.
+func (r *Row) Bind(raw []byte) (*Call, error) {
+	args, err := r.arguments(raw)
+	if err != nil {
+		return nil, err
+	}
+	params, byName := r.lookup()
+	var problems []string
+	for _, name := range args.order {
+		if byName[name] == nil {
+			problems = append(problems, unknownArgument(name, params))
+		} else if problem := byName[name].check(args.values[name]); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	for _, p := range params {
+		if _, given := args.values[p.name]; p.required && !given {
+			problems = append(problems, fmt.Sprintf("%q is required: %s", p.name, p.wanted()))
+		}
+	}
+	if problem := r.checkOneOf(args); problem != "" {
+		problems = append(problems, problem)
+	}
+	if len(problems) > 0 {
+		return nil, r.refusal(problems)
+	}
+	return r.build(params, args)
+}
+
+func (r *Row) checkOneOf(args arguments) string {
+	given := 0
+	for _, name := range r.OneOf {
+		if _, ok := args.values[name]; ok {
+			given++
+		}
+	}
+	if len(r.OneOf) == 0 || given == 1 {
+		return ""
+	}
+	return fmt.Sprintf("exactly one of %s must be given, not %d", strings.Join(r.OneOf, ", "), given)
+}
+
+func (r *Row) refusal(problems []string) *Error {
+	advice := "It takes no arguments. Nothing was sent."
+	if names := r.Arguments(); len(names) > 0 {
+		advice = "Valid arguments: " + strings.Join(names, ", ") + ". Nothing was sent."
+	}
+	return invalid(r.Name+": "+strings.Join(problems, "; "), advice)
+}
+
+// arguments are the given ones, in the order given and without nulls.
+type arguments struct {
+	order  []string
+	values map[string]gjson.Result
+}
+
+func (r *Row) arguments(raw []byte) (arguments, error) {
+	args := arguments{values: map[string]gjson.Result{}}
+	if len(raw) == 0 || string(raw) == "null" {
+		return args, nil
+	}
+	if !gjson.ValidBytes(raw) {
+		return args, r.refusal([]string{"the arguments are not valid JSON"})
+	}
+	root := gjson.ParseBytes(raw)
+	if !root.IsObject() {
+		return args, r.refusal([]string{"the arguments must be one JSON object"})
+	}
+	var twice string
+	root.ForEach(func(key, value gjson.Result) bool {
+		name := key.String()
+		if slices.Contains(args.order, name) {
+			twice = name
+			return false
+		}
+		args.order = append(args.order, name)
+		if value.Type == gjson.Null {
+			args.order = args.order[:len(args.order)-1]
+			return true
+		}
+		args.values[name] = value
+		return true
+	})
+	if twice != "" {
+		return args, r.refusal([]string{fmt.Sprintf("%q is given twice", twice)})
+	}
+	return args, nil
+}
+
+func unknownArgument(name string, params []param) string {
+	best, distance := "", max(2, len(name)/3)+1
+	for _, p := range params {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(p.name)); d < distance {
+			best, distance = p.name, d
+		}
+	}
+	if best == "" {
+		return fmt.Sprintf("unknown argument %q", name)
+	}
+	return fmt.Sprintf("unknown argument %q (did you mean %q?)", name, best)
+}
+
+// wanted says what the argument has to be.
+func (p *param) wanted() string {
+	if len(p.enum) > 0 && p.kind == kindString {
+		return "one of " + strings.Join(p.enum, ", ")
+	}
+	return kindWords[p.kind]
+}
+
+// check returns what is wrong with a value, or "".
+func (p *param) check(v gjson.Result) string {
+	if !p.kind.matches(v) {
+		return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), given(v))
+	}
+	switch {
+	case p.kind == kindString:
+		if len(p.enum) > 0 && !slices.Contains(p.enum, v.Str) {
+			return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), given(v))
+		}
+		if p.maxLength > 0 && len([]rune(v.Str)) > p.maxLength {
+			return fmt.Sprintf("%q is longer than %d characters", p.name, p.maxLength)
+		}
+		if p.pattern != nil && !p.pattern.MatchString(v.Str) {
+			return fmt.Sprintf("%q cannot be %s: %s", p.name, given(v), p.doc)
+		}
+		if p.required && v.Str == "" {
+			return fmt.Sprintf("%q must not be empty", p.name)
+		}
+	case p.kind == kindInteger:
+		n, _ := strconv.ParseInt(v.Raw, 10, 64)
+		if p.min != nil && n < *p.min || p.max != nil && n > *p.max {
+			return fmt.Sprintf("%q must be %s, not %d", p.name, p.bounds(), n)
+		}
+	case p.kind == kindArray, p.values:
+		return p.checkItems(v)
+	}
+	return ""
+}
+
+func (p *param) checkItems(v gjson.Result) (problem string) {
+	v.ForEach(func(key, item gjson.Result) bool {
+		at := key.String()
+		if p.kind == kindArray {
+			at = key.Raw
+		}
+		switch {
+		case !p.items.matches(item):
+			problem = fmt.Sprintf("%q: item %s must be %s, not %s", p.name, at, kindWords[p.items], given(item))
+		case len(p.enum) > 0 && !slices.Contains(p.enum, item.Str):
+			problem = fmt.Sprintf("%q: item %s must be one of %s, not %s", p.name, at, strings.Join(p.enum, ", "), given(item))
+		}
+		return problem == ""
+	})
+	return problem
+}
+
+func (p *param) bounds() string {
+	switch {
+	case p.max == nil:
+		return fmt.Sprintf("at least %d", *p.min)
+	case p.min == nil:
+		return fmt.Sprintf("at most %d", *p.max)
+	}
+	return fmt.Sprintf("from %d to %d", *p.min, *p.max)
+}
+
+func (k kind) matches(v gjson.Result) bool {
+	switch k {
+	case kindString:
+		return v.Type == gjson.String
+	case kindID:
+		return v.Type == gjson.String && isID(v.Str) || v.Type == gjson.Number && isID(v.Raw)
+	case kindInteger:
+		_, err := strconv.ParseInt(v.Raw, 10, 64)
+		return v.Type == gjson.Number && err == nil
+	case kindNumber:
+		return v.Type == gjson.Number
+	case kindBoolean:
+		return v.Type == gjson.True || v.Type == gjson.False
+	case kindObject:
+		return v.IsObject()
+	case kindArray:
+		return v.IsArray()
+	}
+	return false
+}
+
+// given shows a wrong value, shortened: it may be long, or meant for elsewhere.
+func given(v gjson.Result) string {
+	switch {
+	case v.IsObject():
+		return "an object"
+	case v.IsArray():
+		return "an array"
+	case v.Type == gjson.String && len(v.Str) > 40:
+		return "a string of " + strconv.Itoa(len(v.Str)) + " bytes"
+	case v.Type == gjson.String:
+		return "the string " + strconv.Quote(v.Str)
+	}
+	return v.Raw
+}
+
+// build assembles the request of checked arguments.
+func (r *Row) build(params []param, args arguments) (*Call, error) {
+	call := &Call{Row: r, Args: make(map[string]json.RawMessage, len(args.values))}
+	values := make(map[string]string, len(args.values)) // as text, for holes
+	query := url.Values{}
+	var body []byte
+	for i := range params {
+		p := &params[i]
+		v, ok := args.values[p.name]
+		if ok {
+			call.Args[p.name] = json.RawMessage(v.Raw)
+			values[p.name] = v.String()
+			if p.kind == kindID && v.Type == gjson.Number {
+				values[p.name] = v.Raw // String would go through float64
+			}
+		}
+		switch {
+		case p.name == "page_token" && ok:
+			page, valid := ParsePage(v.Str)
+			if !valid {
+				return nil, r.refusal([]string{fmt.Sprintf("%q is not a token of an earlier answer; leave it out to start over", p.name)})
+			}
+			call.Page = page
+			if page.Token != "" && p.in == inQuery && r.Paging != WholeList && r.Paging != IndexPages {
+				query.Set(p.wire, page.Token)
+			}
+			continue
+		case p.name == "fields" && p.in == inLocal && ok:
+			for _, f := range v.Array() {
+				call.Fields = append(call.Fields, f.Str)
+			}
+			continue
+		case !ok && p.send != "":
+			v = gjson.Parse(p.send)
+		case !ok:
+			continue
+		}
+		switch p.in {
+		case inQuery:
+			addQuery(query, p.wire, v, p.kind)
+		case inBody:
+			body = appendMember(body, p.wire, wireValue(v, p.kind))
+		}
+	}
+	call.Keyed = r.Token != "" && args.values[r.Token].Exists()
+	call.Query = query.Encode()
+	if r.Method != "GET" && r.Method != "DELETE" && r.Method != "HEAD" {
+		if body == nil {
+			body = []byte{'{'}
+		}
+		call.Body = append(body, '}')
+	}
+	path, err := r.fill(r.Path, values)
+	if err != nil {
+		return nil, err
+	}
+	call.Path = path
+	call.Object = fillObject(r.Object, values)
+	return call, nil
+}
+
+func appendMember(body []byte, name, value string) []byte {
+	if body == nil {
+		body = append(body, '{')
+	} else {
+		body = append(body, ',')
+	}
+	body = append(body, '"')
+	body = append(body, name...)
+	body = append(body, '"', ':')
+	return append(body, value...)
+}
+
+// wireValue is the JSON of a body field. An id goes out as the number that the
+// API declares; ids deeper inside are turned back the same way, so that what a
+// get tool answered can be written again as it is.
+func wireValue(v gjson.Result, k kind) string {
+	switch {
+	case k == kindID && v.Type == gjson.String:
+		return v.Str
+	case k == kindObject || k == kindArray:
+		return unquoteIDs(v.Raw)
+	}
+	return v.Raw
+}
+
+// addQuery flattens a value into query parameters: nested objects with dots,
+// arrays by repetition (contract README, section 2).
+func addQuery(query url.Values, name string, v gjson.Result, k kind) {
+	switch {
+	case v.IsObject():
+		v.ForEach(func(key, value gjson.Result) bool {
+			addQuery(query, name+"."+key.String(), value, kindString)
+			return true
+		})
+	case v.IsArray():
+		v.ForEach(func(_, value gjson.Result) bool {
+			addQuery(query, name, value, kindString)
+			return true
+		})
+	case v.Type == gjson.String:
+		query.Add(name, v.Str)
+	default:
+		query.Add(name, v.Raw)
+	}
+}
