@@ -175,3 +175,11 @@ func readRange(c content, off, length int64) ([]byte, error) {
 	_, err = io.ReadFull(f, p)
 	return p, err
 }
+
+// footprint is what the content takes, in memory and on disk.
+func (c *blob) footprint() (memory, disk int64) {
+	if c.path != "" {
+		return 0, c.length
+	}
+	return int64(cap(c.memory)), 0
+}
