@@ -74,7 +74,7 @@ func ParseHost(raw string) (Host, error) {
 	default:
 		return fail("begins with %q, which is not https://.", scheme+"://")
 	}
-	if problem := checkName(name, u.Port() != ""); problem != "" {
+	if problem := checkName(name, u.Port() != "" && u.Port() != "443"); problem != "" { // 443 goes without saying
 		return fail("%s", problem)
 	}
 	authority, ok := authority(scheme, name, u)

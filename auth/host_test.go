@@ -68,6 +68,7 @@ func TestParseHostRefuses(t *testing.T) {
 		{"https://dbc-a.cloud.databrikcs.com", "cloud.databricks.com"},
 		{"https://www.databricks.com", "not a workspace"},
 		{"workspace", "not a full host name"},
+		{"workspace:443", "not a full host name"},
 		{"https://dbc-a.cloud.databricks.com:0", "port"},
 		{"https://dbc-a.cloud.databricks.com:99999", "port"},
 		{"https://dbc-a.cloud.databricks.com:", "port"},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -174,7 +173,7 @@ func TestSignInFailures(t *testing.T) {
 		{"forbidden", raw(403, ""), false, []string{"HTTP 403"}},
 		{"redirect to a login page", func(o *oidc) {
 			o.issue = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, "https://elsewhere.example.com/login", 302)
+				http.Redirect(w, r, "https://elsewhere.example.com/login", http.StatusFound)
 			}
 		}, false, []string{"HTTP 302", "does not redirect"}},
 		{"HTML with 200", raw(200, "<html>"+clientSecret), true, []string{"not a token"}},
@@ -218,14 +217,6 @@ func TestSignInFailures(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestUnknownHostName(t *testing.T) {
-	e := explainer{host: "https://a.example.com"}.network(&url.Error{Op: "Get", URL: "https://a.example.com", Err: dnsNotFound})
-	wantError(t, e, "does not exist (DNS)", "VPN")
-	if e.Temporary {
-		t.Error("a misspelt host does not get better by waiting")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 const (
 	renewLead      = 5 * time.Minute  // before the end of a token; less for short-lived ones
-	lastSeconds    = 10 * time.Second // before its end a token is no longer handed out: it might die on the way
+	lastMoment     = 10 * time.Second // before its end a token is no longer handed out: it might die on the way
 	renewAgain     = 30 * time.Second // between failed renewals while the old token still works
 	failedFor      = 2 * time.Second  // a failure without a token answers all callers this long
 	longestHold    = time.Minute      // whatever Retry-After says
@@ -143,7 +143,7 @@ func (r *refresher) store(got granted) {
 	// Databricks' usual hour is renewed 5 minutes before its end; a token of
 	// one minute still serves for 45 seconds.
 	r.renew = r.expires.Add(-min(renewLead, life/4))
-	r.unusable = r.expires.Add(-min(lastSeconds, life/10))
+	r.unusable = r.expires.Add(-min(lastMoment, life/10))
 	r.forced, r.forceNext = r.forceNext, false
 	r.failure = nil
 }

@@ -214,10 +214,7 @@ func warnings(host Host, m *method, s settings, file profileFile) []string {
 // scopes splits the list of a profile; without one it is everything, which is
 // what Databricks grants a service principal.
 func scopes(list string) []string {
-	var out []string
-	for _, s := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
-		out = append(out, s)
-	}
+	out := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 	if len(out) == 0 {
 		return []string{"all-apis"}
 	}
