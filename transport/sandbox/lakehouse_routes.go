@@ -313,7 +313,7 @@ func (l *lakehouse) delete(kind string) handler {
 func (s *securable) census() string {
 	var parts []string
 	for _, kind := range []string{kindSchema, kindTable, kindFunction, kindVolume} {
-		n := len(slices.DeleteFunc(s.children(kind), func(c *securable) bool { return c.dropped }))
+		n := len(slices.DeleteFunc(s.children(kind), func(c *securable) bool { return c.dropped || c.name == informationSchema }))
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s(s)", n, kind))
 		}

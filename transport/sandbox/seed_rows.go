@@ -22,9 +22,9 @@ const (
 // lastDay is the day before seeded; the seeded year ends with it.
 var lastDay = time.Date(2025, time.June, 29, 0, 0, 0, 0, time.UTC)
 
-// dice returns the random numbers of row i of a table. Each row has its own, so
+// rowDice returns the random numbers of row i of a table. Each row has its own, so
 // that tables agree about an order without being made together.
-func dice(table string, i int) *rand.Rand {
+func rowDice(table string, i int) *rand.Rand {
 	h := uint64(14695981039346656037) // FNV-1a
 	for _, b := range []byte(table) {
 		h = (h ^ uint64(b)) * 1099511628211
@@ -70,7 +70,7 @@ func personName(r *rand.Rand) string { return pick(r, givenNames) + " " + pick(r
 
 func customerRows() iter.Seq[[]any] {
 	return counted(customerCount, func(i int) []any {
-		r := dice("customers", i)
+		r := rowDice("customers", i)
 		name, place := personName(r), pick(r, places)
 		var email any
 		if r.IntN(12) > 0 {
@@ -83,7 +83,7 @@ func customerRows() iter.Seq[[]any] {
 
 // product is what order lines need of a product.
 func product(i int) (category string, price int64) {
-	r := dice("products", i)
+	r := rowDice("products", i)
 	category = categories[i%len(categories)]
 	price = int64(499+r.IntN(19500)) / 10 * 10
 	return category, price - 1
@@ -92,7 +92,7 @@ func product(i int) (category string, price int64) {
 func productRows() iter.Seq[[]any] {
 	return counted(productCount, func(i int) []any {
 		category, price := product(i)
-		r := dice("product names", i)
+		r := rowDice("product names", i)
 		tags := `["` + category + `","` + strings.ToLower(pick(r, materials)) + `"]`
 		return []any{
 			i + 1, fmt.Sprintf("%s-%05d", strings.ToUpper(category[:3]), 10000+i*7), pick(r, materials) + " " + things[i%len(things)], category,
@@ -103,14 +103,14 @@ func productRows() iter.Seq[[]any] {
 
 func storeRows() iter.Seq[[]any] {
 	return counted(storeCount, func(i int) []any {
-		r, place := dice("stores", i), places[i%len(places)]
+		r, place := rowDice("stores", i), places[i%len(places)]
 		return []any{i + 1, fmt.Sprintf("%s %s", place[0], []string{"Centre", "North"}[i/len(places)]), place[0], place[1], day(700 + r.IntN(4000)), 180 + float64(r.IntN(9000))/10}
 	})
 }
 
 func supplierRows() iter.Seq[[]any] {
 	return counted(supplierCount, func(i int) []any {
-		r := dice("suppliers", i)
+		r := rowDice("suppliers", i)
 		return []any{i + 1, pick(r, familyNames) + " " + pick(r, []string{"GmbH", "SARL", "Ltd", "SpA", "BV"}), pick(r, places)[1], 2 + r.IntN(40), float64(25+r.IntN(26)) / 10}
 	})
 }
@@ -135,7 +135,7 @@ type orderLine struct {
 }
 
 func orderNumber(i int) order {
-	r := dice("orders", i)
+	r := rowDice("orders", i)
 	o := order{id: 100001 + i, customer: 1 + r.IntN(customerCount), day: (orderCount - 1 - i) * 365 / orderCount}
 	if r.IntN(4) == 0 { // a quarter of the trade comes from few customers
 		o.customer = 1 + r.IntN(customerCount/20)
@@ -189,7 +189,7 @@ func orderItemRows() iter.Seq[[]any] {
 func paymentRows() iter.Seq[[]any] {
 	return func(yield func([]any) bool) {
 		for i := range orderCount {
-			o, r := orderNumber(i), dice("payments", i)
+			o, r := orderNumber(i), rowDice("payments", i)
 			if o.status == "cancelled" {
 				continue
 			}
@@ -209,7 +209,7 @@ func returnRows() iter.Seq[[]any] {
 	return func(yield func([]any) bool) {
 		id := 9000
 		for i := range orderCount {
-			o, r := orderNumber(i), dice("returns", i)
+			o, r := orderNumber(i), rowDice("returns", i)
 			if o.status != "returned" {
 				continue
 			}

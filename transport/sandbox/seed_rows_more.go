@@ -9,7 +9,7 @@ import (
 
 func inventoryRows() iter.Seq[[]any] {
 	return counted(storeCount*productCount/3, func(i int) []any {
-		r := dice("inventory", i)
+		r := rowDice("inventory", i)
 		return []any{i%storeCount + 1, i/storeCount*3 + 1, r.IntN(60), 5 + r.IntN(10), lastDay.Add(time.Duration(r.IntN(20*3600)) * time.Second)}
 	})
 }
@@ -18,7 +18,7 @@ const webEventCount = 4000
 
 func webEventRows() iter.Seq[[]any] {
 	return counted(webEventCount, func(i int) []any {
-		r := dice("web_events", i)
+		r := rowDice("web_events", i)
 		back := (webEventCount - 1 - i) * 30 / webEventCount
 		at := lastDay.AddDate(0, 0, -back).Add(time.Duration(r.IntN(86400)) * time.Second)
 		var customer any
@@ -33,7 +33,7 @@ func webEventRows() iter.Seq[[]any] {
 
 func promotionRows() iter.Seq[[]any] {
 	return counted(30, func(i int) []any {
-		r := dice("promotions", i)
+		r := rowDice("promotions", i)
 		start := 12 * (29 - i)
 		return []any{i + 1, pick(r, []string{"Spring", "Summer", "Autumn", "Winter", "Flash"}) + " deal " + strconv.Itoa(i+1), categories[i%len(categories)], cents(int64(5 * (1 + r.IntN(6)))), day(start + 10), day(start)}
 	})
@@ -66,14 +66,14 @@ func loadLogRows() iter.Seq[[]any] {
 
 func campaignRows() iter.Seq[[]any] {
 	return counted(24, func(i int) []any {
-		r := dice("campaigns", i)
+		r := rowDice("campaigns", i)
 		return []any{i + 1, pick(r, []string{"Launch", "Loyalty", "Clearance", "Holiday"}) + " " + pick(r, categories), pick(r, []string{"search", "social", "mail", "print"}), cents(int64(100000 + r.IntN(4000000))), day(15*(23-i) + 20), day(15 * (23 - i))}
 	})
 }
 
 func spendRows() iter.Seq[[]any] {
 	return counted(24*20, func(i int) []any {
-		r := dice("spend", i)
+		r := rowDice("spend", i)
 		campaign := i / 20
 		return []any{campaign + 1, day(15*(23-campaign) + 20 - i%20), cents(int64(1000 + r.IntN(60000))), 500 + r.IntN(50000), r.IntN(900)}
 	})
@@ -81,7 +81,7 @@ func spendRows() iter.Seq[[]any] {
 
 func employeeRows() iter.Seq[[]any] {
 	return counted(120, func(i int) []any {
-		r := dice("employees", i)
+		r := rowDice("employees", i)
 		var store, manager any
 		role := pick(r, []string{"sales assistant", "sales assistant", "cashier", "logistics"})
 		switch {
@@ -99,7 +99,7 @@ func employeeRows() iter.Seq[[]any] {
 
 func salaryRows() iter.Seq[[]any] {
 	return counted(120, func(i int) []any {
-		r := dice("salaries", i)
+		r := rowDice("salaries", i)
 		base := 28000
 		if i <= storeCount {
 			base = 52000
@@ -110,7 +110,7 @@ func salaryRows() iter.Seq[[]any] {
 
 func churnRows() iter.Seq[[]any] {
 	return counted(customerCount, func(i int) []any {
-		r := dice("churn", i)
+		r := rowDice("churn", i)
 		idle := r.IntN(300)
 		return []any{i + 1, idle, max(0, 9-idle/12-r.IntN(3)), 15 + float64(r.IntN(20000))/100, float64(r.IntN(30)) / 100, idle > 180 && r.IntN(4) > 0}
 	})
@@ -119,7 +119,7 @@ func churnRows() iter.Seq[[]any] {
 func tripRows() iter.Seq[[]any] {
 	start := time.Date(2016, time.January, 1, 0, 0, 0, 0, time.UTC)
 	return counted(2000, func(i int) []any {
-		r := dice("trips", i)
+		r := rowDice("trips", i)
 		at := start.Add(time.Duration(i)*43*time.Minute + time.Duration(r.IntN(2400))*time.Second)
 		miles := float64(40+r.IntN(900)+r.IntN(300)) / 100
 		return []any{at, at.Add(time.Duration(120+int(miles*240)) * time.Second), miles, float64(int((2.5+miles*2.6)*2)) / 2, 10001 + r.IntN(280), 10001 + r.IntN(280)}
@@ -147,7 +147,7 @@ func nationRows() iter.Seq[[]any] {
 
 func tpchCustomerRows() iter.Seq[[]any] {
 	return counted(300, func(i int) []any {
-		r := dice("tpch customer", i)
+		r := rowDice("tpch customer", i)
 		nation := r.IntN(len(nations))
 		return []any{i + 1, fmt.Sprintf("Customer#%09d", i+1), strconv.Itoa(1+r.IntN(200)) + " Market Street", nation, fmt.Sprintf("%d-%03d-%03d-%04d", nation+10, r.IntN(900)+100, r.IntN(900)+100, r.IntN(9000)+1000), cents(int64(r.IntN(1099999)) - 99999), pick(r, []string{"AUTOMOBILE", "BUILDING", "FURNITURE", "HOUSEHOLD", "MACHINERY"})}
 	})
@@ -156,21 +156,21 @@ func tpchCustomerRows() iter.Seq[[]any] {
 func tpchOrderRows() iter.Seq[[]any] {
 	start := time.Date(1995, time.January, 1, 0, 0, 0, 0, time.UTC)
 	return counted(1000, func(i int) []any {
-		r := dice("tpch orders", i)
+		r := rowDice("tpch orders", i)
 		return []any{i*4 + 1, 1 + r.IntN(300), pick(r, []string{"F", "O", "P"}), cents(int64(90000 + r.IntN(40000000))), start.AddDate(0, 0, r.IntN(1400)).Format(time.DateOnly), pick(r, []string{"1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED", "5-LOW"}), fmt.Sprintf("Clerk#%09d", 1+r.IntN(50))}
 	})
 }
 
 func transactionRows() iter.Seq[[]any] {
 	return counted(1500, func(i int) []any {
-		r := dice("transactions", i)
+		r := rowDice("transactions", i)
 		return []any{8800000000000000000 + int64(i)*7 + 1, day((1499 - i) * 180 / 1500), 1 + r.IntN(storeCount), cents(int64(500 + r.IntN(90000))), pick(r, []string{"EUR", "EUR", "EUR", "CHF"}), "etl-nightly"}
 	})
 }
 
 func revenueRows() iter.Seq[[]any] {
 	return counted(180, func(i int) []any {
-		r := dice("revenue", i)
+		r := rowDice("revenue", i)
 		return []any{day(179 - i), cents(int64(1500000 + r.IntN(2500000))), 179-i > 3}
 	})
 }

@@ -193,7 +193,7 @@ func (ss *statements) execute(r *request) (any, error) {
 	}
 	s := ss.start(r, in, running)
 	if in.wait == 0 {
-		return reference(s, statementPending), nil
+		return bareResponse(s, statementPending), nil
 	}
 	ss.await(r.Context(), s)
 	if in.OnTimeout == "CANCEL" {
@@ -202,7 +202,7 @@ func (ss *statements) execute(r *request) (any, error) {
 	return ss.show(r, s)
 }
 
-func reference(s *statement, state string) statementResponse {
+func bareResponse(s *statement, state string) statementResponse {
 	return statementResponse{ID: s.id, Status: statementStatus{State: state}}
 }
 

@@ -54,7 +54,7 @@ type externalLink struct {
 func (ss *statements) show(r *request, s *statement) (any, error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	body := reference(s, s.state)
+	body := bareResponse(s, s.state)
 	body.Status.Error, body.Status.SQLState = s.failure, s.sqlState
 	if s.state != statementSucceeded {
 		return body, nil
