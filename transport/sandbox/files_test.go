@@ -227,3 +227,18 @@ func TestLandingHoldsTheBrokenAmountsOfTheFailingJob(t *testing.T) {
 		t.Errorf("last day:\n%s\nday before:\n%s", last, before)
 	}
 }
+
+func FuzzByteRange(f *testing.F) {
+	for _, seed := range []string{"bytes=0-1", "bytes=-5", "bytes=3-", "bytes=9999999999999999999-", "bytes=--1", "x"} {
+		f.Add(seed, int64(10))
+	}
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		from, to, ranged, err := byteRange(header, size)
+		if err == nil && (from < 0 || to > size || from > to || ranged && from == to) {
+			t.Errorf("%q of %d: %d to %d", header, size, from, to)
+		}
+	})
+}

@@ -188,3 +188,20 @@ func TestWorkspaceMkdirsAndDelete(t *testing.T) {
 	ana.refused("POST", workspaceAPI+"/delete", shape{"path": "/Shared/x"}, 404, "RESOURCE_DOES_NOT_EXIST")
 	ben.refused("POST", workspaceAPI+"/delete", shape{"path": "/Users/ana@example.com/published/customer_segments"}, 403, "PERMISSION_DENIED")
 }
+
+func FuzzNotebookFormats(f *testing.F) {
+	f.Add(`{"nbformat":4,"cells":[{"cell_type":"code","source":["a\n"]}]}`)
+	f.Add("var __DATABRICKS_NOTEBOOK_MODEL = 'JTdCJTdE'")
+	f.Add("# Databricks notebook source\n# MAGIC %md\n\n# COMMAND ----------\nx")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, read := range []func(string) (item, error){fromJupyter, fromHTML, fromArchive} {
+			v, err := read(text)
+			if err != nil {
+				continue
+			}
+			if again := sourceOf(v.language, cells(v.language, v.source)); sourceOf(v.language, cells(v.language, again)) != again {
+				t.Errorf("%q is not stable as source", text)
+			}
+		}
+	})
+}
