@@ -1,0 +1,60 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"brickmcp/catalog"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/tidwall/gjson"
+)
+
+// result makes the tool result of an answer: one text block, produced once, or
+// with --structured the structured form and a line about it. It is built anew for
+// every call, because mcp-go writes into it.
+func (s *Server) result(row *catalog.Row, answer []byte, err error) *mcp.CallToolResult {
+	if err != nil {
+		return failed(err)
+	}
+	if !s.structured {
+		return &mcp.CallToolResult{Content: text(string(answer))}
+	}
+	return &mcp.CallToolResult{Content: text(summary(row, answer)), RawStructuredContent: answer}
+}
+
+// failed is an error result. It carries the error as structured content in every
+// mode: clients that show only one of the two must not lose it.
+func failed(err error) *mcp.CallToolResult {
+	encoded, encodeErr := json.Marshal(map[string]*catalog.Error{"error": catalog.AsError(err)})
+	if encodeErr != nil { // strings and an integer: cannot happen
+		encoded = []byte(`{"error":{"kind":"internal","message":"the error cannot be encoded","advice":""}}`)
+	}
+	return &mcp.CallToolResult{IsError: true, Content: text(string(encoded)), RawStructuredContent: encoded}
+}
+
+func text(s string) []mcp.Content {
+	return []mcp.Content{mcp.TextContent{Type: "text", Text: s}}
+}
+
+// summary is the one line that stands beside structured content.
+func summary(row *catalog.Row, answer []byte) string {
+	returned := gjson.GetBytes(answer, "returned")
+	switch {
+	case !returned.Exists():
+		return row.Name + ": done"
+	case gjson.GetBytes(answer, "truncated").Bool():
+		return fmt.Sprintf("%s: %d returned, there are more", row.Name, returned.Int())
+	}
+	return fmt.Sprintf("%s: %d returned", row.Name, returned.Int())
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,309 @@
+package tools
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"brickmcp/catalog"
+
+	"github.com/tidwall/gjson"
+)
+
+// manifest is what is known of a result's columns. It is remembered, because a
+// chunk comes without it.
+type manifest struct {
+	names, types []string
+	numeric      []bool
+	format       string
+	totalRows    gjson.Result
+	limited      bool // the workspace itself cut the result: row_limit or byte_limit
+}
+
+func newManifest(v gjson.Result) manifest {
+	m := manifest{format: v.Get("format").Str, totalRows: v.Get("total_row_count"), limited: v.Get("truncated").Bool()}
+	v.Get("schema.columns").ForEach(func(_, column gjson.Result) bool {
+		m.names = append(m.names, column.Get("name").Str)
+		m.types = append(m.types, column.Get("type_text").Str)
+		m.numeric = append(m.numeric, isNumeric(column.Get("type_name").Str))
+		return true
+	})
+	return m
+}
+
+func isNumeric(typeName string) bool {
+	switch typeName {
+	case "BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "DECIMAL":
+		return true
+	}
+	return false
+}
+
+// manifests remembers the columns of the latest results.
+type manifests struct {
+	mu    sync.Mutex
+	known map[string]manifest
+	order []string
+}
+
+const maxManifests = 256
+
+func (m *manifests) put(id string, value manifest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = make(map[string]manifest)
+	}
+	if _, ok := m.known[id]; !ok {
+		m.order = append(m.order, id)
+	}
+	m.known[id] = value
+	if len(m.order) > maxManifests {
+		delete(m.known, m.order[0])
+		m.order = m.order[1:]
+	}
+}
+
+func (m *manifests) get(id string) (manifest, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok := m.known[id]
+	return value, ok
+}
+
+// chunkRows reads one chunk from a row on.
+func (s *Server) chunkRows(ctx context.Context, st statement, chunk string, skip int) ([]byte, error) {
+	index, err := strconv.ParseInt(chunk, 10, 64)
+	if err != nil {
+		return nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("sql_get_statement: page_token %q is not one of this tool's", chunk),
+			Advice: "Pass next_page_token of the last answer as it is. Nothing was sent."}
+	}
+	result, err := s.chunk(ctx, st, index)
+	if err != nil {
+		return nil, err
+	}
+	s.manifests.put(st.id, st.manifest)
+	return s.rows(ctx, st, result, index, skip)
+}
+
+func (s *Server) chunk(ctx context.Context, st statement, index int64) (gjson.Result, error) {
+	var args object
+	args.text("statement_id", st.id)
+	args.integer("chunk_index", index)
+	call, err := catalog.GetStatementChunk.Bind(args.bytes())
+	if err != nil {
+		return gjson.Result{}, err
+	}
+	answer, err := s.api.Do(ctx, call)
+	if err != nil {
+		return gjson.Result{}, err
+	}
+	return gjson.ParseBytes(answer.Body), nil
+}
+
+// rows answers with the rows of one chunk, from row skip on, as far as the budget
+// goes.
+func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, index int64, skip int) ([]byte, error) {
+	var head object
+	head.text("state", st.state)
+	head.text("statement_id", st.id)
+	head.texts("columns", st.manifest.names)
+	head.texts("types", st.manifest.types)
+	head.name("rows")
+	w := rowWriter{manifest: st.manifest, out: append(head.buf, '['), skip: skip, limit: s.budget}
+
+	next := result.Get("next_chunk_index")
+	if links := result.Get("external_links"); links.IsArray() && len(links.Array()) > 0 {
+		link := links.Array()[0]
+		next = link.Get("next_chunk_index")
+		if st.manifest.format == "ARROW_STREAM" {
+			return nil, &catalog.Error{Kind: catalog.Invalid, Message: "statement " + st.id + " succeeded, but its rows are ARROW_STREAM, which is no text",
+				Advice: "Run it with format JSON_ARRAY or CSV to read the rows here."}
+		}
+		if err := s.linkRows(ctx, st, index, link, &w); err != nil {
+			return nil, err
+		}
+	} else {
+		result.Get("data_array").ForEach(func(_, row gjson.Result) bool { return w.row(row) })
+	}
+
+	o := object{buf: append(w.out, ']')}
+	o.integer("returned", int64(w.returned))
+	more := w.full || next.Exists()
+	o.boolean("truncated", more || st.manifest.limited)
+	if st.manifest.totalRows.Exists() {
+		o.raw("total_rows", st.manifest.totalRows.Raw)
+	}
+	if w.shortened {
+		o.boolean("shortened", true)
+	}
+	switch {
+	case w.full:
+		page := catalog.Page{Skip: skip + w.returned}
+		if index > 0 {
+			page.Token = strconv.FormatInt(index, 10)
+		}
+		o.text("next_page_token", page.String())
+	case next.Exists():
+		o.raw("next_chunk_index", next.Raw)
+		o.text("next_page_token", next.Raw)
+	case st.manifest.limited:
+		o.text("limited_by", "row_limit or byte_limit of the statement")
+	}
+	return o.bytes(), nil
+}
+
+// linkRows reads a chunk behind a presigned link. An expired link is asked for
+// once more.
+func (s *Server) linkRows(ctx context.Context, st statement, index int64, link gjson.Result, w *rowWriter) error {
+	for attempt := 0; ; attempt++ {
+		headers := map[string]string{}
+		link.Get("http_headers").ForEach(func(key, value gjson.Result) bool {
+			headers[key.Str] = value.Str
+			return true
+		})
+		body, err := s.links.Link(ctx, link.Get("external_link").Str, headers)
+		if err == nil {
+			defer body.Close()
+			return w.readFrom(body, st)
+		}
+		var failure *catalog.Error
+		if attempt > 0 || !errors.As(err, &failure) || failure.Kind != catalog.Forbidden {
+			return err
+		}
+		result, chunkErr := s.chunk(ctx, st, index)
+		if chunkErr != nil {
+			return chunkErr
+		}
+		link = result.Get("external_links.0")
+	}
+}
+
+// rowWriter appends rows until the budget is used up.
+type rowWriter struct {
+	manifest  manifest
+	out       []byte
+	skip      int // rows still to pass over
+	limit     int
+	returned  int
+	full      bool
+	shortened bool
+}
+
+// row appends one row, a JSON array of strings and nulls; false means that it,
+// and so every further one, does not fit.
+func (w *rowWriter) row(row gjson.Result) bool {
+	if w.skip > 0 {
+		w.skip--
+		return true
+	}
+	before := len(w.out)
+	if w.returned > 0 {
+		w.out = append(w.out, ',')
+	}
+	start := len(w.out)
+	w.out = append(w.out, '[')
+	column := 0
+	row.ForEach(func(_, cell gjson.Result) bool {
+		if column > 0 {
+			w.out = append(w.out, ',')
+		}
+		if column < len(w.manifest.numeric) && w.manifest.numeric[column] && isExactNumber(cell.Str) {
+			w.out = append(w.out, cell.Str...)
+		} else {
+			w.out = append(w.out, cell.Raw...)
+		}
+		column++
+		return true
+	})
+	w.out = append(w.out, ']')
+	if len(w.out) > w.limit {
+		if w.returned > 0 {
+			w.out, w.full = w.out[:before], true
+			return false
+		}
+		// A single row above the budget is shown shortened: every call must get on.
+		w.out = append(w.out[:start], shorten(w.out[start:], max(w.limit-start, w.limit/2))...)
+		w.shortened = true
+	}
+	w.returned++
+	return true
+}
+
+// readFrom reads the rows of an external chunk as a stream.
+func (w *rowWriter) readFrom(body io.Reader, st statement) error {
+	broken := func(err error) error {
+		return &catalog.Error{Kind: catalog.Down, Message: "statement " + st.id + ": the stored result could not be read to its end",
+			Advice: "Ask for the same rows again with sql_get_statement.", RequestID: st.requestID, Err: err}
+	}
+	if st.manifest.format == "CSV" {
+		return w.readCSV(body, broken)
+	}
+	decoder := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return broken(err)
+	}
+	for decoder.More() {
+		var row json.RawMessage
+		if err := decoder.Decode(&row); err != nil {
+			return broken(err)
+		}
+		if !w.row(gjson.ParseBytes(row)) {
+			return nil
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return broken(err)
+	}
+	return nil
+}
+
+func (w *rowWriter) readCSV(body io.Reader, broken func(error) error) error {
+	reader := csv.NewReader(body)
+	reader.ReuseRecord = true
+	if _, err := reader.Read(); err != nil && err != io.EOF { // the header
+		return broken(err)
+	}
+	for {
+		record, err := reader.Read()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return broken(err)
+		}
+		var row object
+		row.texts("r", record)
+		if !w.row(gjson.GetBytes(row.bytes(), "r")) {
+			return nil
+		}
+	}
+}
+
+// isExactNumber reports whether s is a JSON number that a double gives back as it
+// stands: at most 15 significant digits always are; longer ones only when the
+// shortest form of the double is the same.
+func isExactNumber(s string) bool {
+	if s == "" || !gjson.Valid(s) || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
+		return false
+	}
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	digits := strings.TrimLeft(strings.ReplaceAll(strings.TrimPrefix(mantissa, "-"), ".", ""), "0")
+	if len(digits) <= 15 {
+		f, err := strconv.ParseFloat(s, 64)
+		return err == nil && (f != 0 || digits == "")
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return false
+	}
+	shortest := strconv.FormatFloat(f, 'f', -1, 64)
+	return shortest == s || shortest+".0" == s || strings.EqualFold(strconv.FormatFloat(f, 'E', -1, 64), s)
+}

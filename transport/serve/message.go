@@ -1,0 +1,84 @@
+package serve
+
+import (
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/tidwall/gjson"
+)
+
+// message is one checked JSON-RPC message.
+type message struct {
+	raw    []byte
+	id     []byte // JSON text; nil for a notification
+	method string // empty for a response
+}
+
+// problem is why a message is refused, in JSON-RPC's terms.
+type problem struct {
+	code int
+	text string
+}
+
+// parse checks the envelope. mcp-go would call everything that is not quite right
+// a parse error without an id, which leaves the client waiting for its answer.
+func parse(raw []byte) (message, *problem) {
+	if !gjson.ValidBytes(raw) {
+		return message{}, &problem{mcp.PARSE_ERROR, "the message is not valid JSON"}
+	}
+	root := gjson.ParseBytes(raw)
+	switch {
+	case root.IsArray():
+		return message{}, &problem{mcp.INVALID_REQUEST, "batches are not supported; send one message a line"}
+	case !root.IsObject():
+		return message{}, &problem{mcp.INVALID_REQUEST, "the message must be a JSON-RPC object"}
+	}
+	m := message{raw: raw}
+	var version, id, method, params gjson.Result
+	var response bool
+	root.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "jsonrpc":
+			version = value
+		case "id":
+			id = value
+		case "method":
+			method = value
+		case "params":
+			params = value
+		case "result", "error":
+			response = true
+		}
+		return true
+	})
+	switch id.Type {
+	case gjson.String, gjson.Number:
+		m.id = []byte(id.Raw)
+	case gjson.Null: // absent, or null as some clients mark notifications
+	default:
+		return m, &problem{mcp.INVALID_REQUEST, "id must be a string or a number"}
+	}
+	switch {
+	case version.Str != mcp.JSONRPC_VERSION:
+		return m, &problem{mcp.INVALID_REQUEST, `jsonrpc must be "2.0"`}
+	case !method.Exists() && response:
+		return m, nil
+	case method.Type != gjson.String || method.Str == "":
+		return m, &problem{mcp.INVALID_REQUEST, "method must be a string"}
+	case params.Exists() && !params.IsObject() && params.Type != gjson.Null:
+		return m, &problem{mcp.INVALID_PARAMS, "params must be an object"}
+	}
+	m.method = method.Str
+	if m.method == string(mcp.MethodToolsCall) {
+		return m, checkToolCall(params)
+	}
+	return m, nil
+}
+
+func checkToolCall(params gjson.Result) *problem {
+	if name := params.Get("name"); name.Type != gjson.String || name.Str == "" {
+		return &problem{mcp.INVALID_PARAMS, "params.name must be the name of a tool"}
+	}
+	if arguments := params.Get("arguments"); arguments.Exists() && !arguments.IsObject() && arguments.Type != gjson.Null {
+		return &problem{mcp.INVALID_PARAMS, "params.arguments must be an object"}
+	}
+	return nil
+}

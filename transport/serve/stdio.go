@@ -1,0 +1,280 @@
+// Package serve connects agents to the MCP server: it owns the bytes on the
+// agent's side. It stands on mcp-go's message handler and not on its stdio
+// server, which serves five tool calls at a time, drops running calls at the end
+// of input and keeps one session for the whole process.
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
+)
+
+const (
+	// maxLine bounds one message. Larger ones are answered, not fatal.
+	maxLine = 16 << 20
+	// maxInFlight bounds the requests that run at once; beyond it reading pauses.
+	maxInFlight = 1000
+	// drainTime is how long running calls may still answer after the end of input.
+	drainTime = 2 * time.Second
+	// abortTime is how long cancelled calls may take to say so.
+	abortTime = 500 * time.Millisecond
+)
+
+// Stdio serves one MCP client over a pair of streams, one JSON-RPC message a
+// line. Every request runs at once: a slow one never delays another.
+type Stdio struct {
+	Server *server.MCPServer
+	In     io.Reader
+	Out    io.Writer
+	Log    *zap.Logger // nil: silent
+
+	ctx      context.Context // of all requests
+	session  *session
+	writer   *writer
+	running  sync.WaitGroup
+	slots    chan struct{}
+	mu       sync.Mutex
+	inFlight map[string]context.CancelFunc // by the JSON text of the id
+}
+
+// Run serves until the input ends or ctx is done, then gives running calls two
+// seconds to finish and be answered. The error is nil at the end of input, and
+// the cause when the client can no longer be written to.
+func (s *Stdio) Run(ctx context.Context) error {
+	if s.Log == nil {
+		s.Log = zap.NewNop()
+	}
+	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	s.session = newSession()
+	s.slots = make(chan struct{}, maxInFlight)
+	s.inFlight = make(map[string]context.CancelFunc)
+	s.writer = newWriter(s.Out, s.session.notifications)
+	if err := s.Server.RegisterSession(requests, s.session); err != nil {
+		return fmt.Errorf("register the stdio session: %w", err)
+	}
+	defer s.Server.UnregisterSession(requests, s.session.SessionID())
+	s.ctx = s.Server.WithContext(requests, s.session)
+
+	lines := make(chan line)
+	stop := make(chan struct{})
+	defer close(stop)
+	go readLines(s.In, lines, stop)
+	err := s.loop(ctx, lines)
+	s.drain(abort)
+	return errors.Join(err, s.writer.close())
+}
+
+func (s *Stdio) loop(ctx context.Context, lines <-chan line) error {
+	for {
+		select {
+		case l, open := <-lines:
+			switch {
+			case !open || l.err == io.EOF:
+				return nil
+			case l.err != nil:
+				return fmt.Errorf("read from the client: %w", l.err)
+			}
+			s.receive(l)
+		case <-ctx.Done():
+			return nil
+		case <-s.writer.broken:
+			return nil // close returns the cause
+		}
+	}
+}
+
+// drain waits for running calls, first for their answers, then for their end.
+func (s *Stdio) drain(abort context.CancelFunc) {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-s.writer.broken: // nobody is left to answer
+	case <-time.After(drainTime):
+	}
+	abort()
+	select {
+	case <-done:
+	case <-time.After(abortTime):
+		s.Log.Warn("calls were still running at exit")
+	}
+}
+
+// receive handles one line; it returns at once.
+func (s *Stdio) receive(l line) {
+	if l.tooLong {
+		s.refuse(l.id(), mcp.INVALID_REQUEST, fmt.Sprintf("the message is longer than %d MiB; pass large contents by local_path", maxLine>>20))
+		return
+	}
+	if len(bytes.TrimSpace(l.text)) == 0 {
+		return
+	}
+	message, problem := parse(l.text)
+	if problem != nil {
+		s.refuse(message.id, problem.code, problem.text)
+		return
+	}
+	switch {
+	case message.method == "": // an answer to a request of ours; none is ever sent
+		s.Log.Debug("ignored an unasked response")
+	case message.method == string(mcp.MethodNotificationCancelled):
+		s.cancel(gjson.GetBytes(message.raw, "params.requestId").Raw)
+	case message.id == nil:
+		s.Server.HandleMessage(s.ctx, message.raw)
+	case message.method == string(mcp.MethodInitialize):
+		s.answer(message, s.ctx) // in order: what follows may rely on it
+	default:
+		s.start(message)
+	}
+}
+
+func (s *Stdio) start(message message) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	key := string(message.id)
+	s.mu.Lock()
+	_, taken := s.inFlight[key]
+	if !taken {
+		s.inFlight[key] = cancel
+	}
+	s.mu.Unlock()
+	if taken {
+		cancel()
+		s.refuse(message.id, mcp.INVALID_REQUEST, "a request with this id is still running")
+		return
+	}
+	s.slots <- struct{}{}
+	s.running.Go(func() {
+		defer func() {
+			s.mu.Lock()
+			delete(s.inFlight, key)
+			s.mu.Unlock()
+			cancel()
+			<-s.slots
+		}()
+		s.answer(message, ctx)
+	})
+}
+
+func (s *Stdio) cancel(id string) {
+	s.mu.Lock()
+	cancel := s.inFlight[id]
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// answer runs one request and writes its response. A panic outside of a tool
+// (tools have their own net) costs this request only.
+func (s *Stdio) answer(message message, ctx context.Context) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.Log.Error("panic while serving a request", zap.String("method", message.method), zap.Any("panic", r), zap.Stack("stack"))
+			s.refuse(message.id, mcp.INTERNAL_ERROR, "internal error while serving "+message.method)
+		}
+	}()
+	response := s.Server.HandleMessage(ctx, message.raw)
+	if response == nil {
+		return
+	}
+	encoded, err := encode(response, message.id)
+	if err != nil {
+		s.Log.Error("cannot encode a response", zap.String("method", message.method), zap.Error(err))
+		s.refuse(message.id, mcp.INTERNAL_ERROR, "the answer cannot be encoded")
+		return
+	}
+	s.writer.write(encoded)
+}
+
+// refuse answers with a JSON-RPC error; a nil id becomes null.
+func (s *Stdio) refuse(id []byte, code int, text string) {
+	encoded, err := encode(mcp.NewJSONRPCError(mcp.NewRequestId(nil), code, text, nil), id)
+	if err == nil {
+		s.writer.write(encoded)
+	}
+}
+
+// line is one line of input, without its end.
+type line struct {
+	text    []byte
+	tooLong bool // text holds only the beginning
+	err     error
+}
+
+// id finds the id of a message that was cut, if it stands near its beginning.
+func (l line) id() []byte {
+	id := gjson.GetBytes(l.text, "id")
+	if id.Type == gjson.String || id.Type == gjson.Number {
+		return []byte(id.Raw)
+	}
+	return nil
+}
+
+// readLines sends lines until the end of input. Reading cannot be interrupted,
+// so it runs beside the loop and ends with the process at the latest.
+func readLines(in io.Reader, lines chan<- line, stop <-chan struct{}) {
+	defer close(lines)
+	reader := bufio.NewReaderSize(in, 64<<10)
+	for {
+		l := readLine(reader, maxLine)
+		if l.err != nil && len(l.text) > 0 { // a last line without a newline
+			select {
+			case lines <- line{text: l.text, tooLong: l.tooLong}:
+			case <-stop:
+				return
+			}
+		}
+		if l.err != nil {
+			l.text = nil
+		}
+		select {
+		case lines <- l:
+		case <-stop:
+			return
+		}
+		if l.err != nil {
+			return
+		}
+	}
+}
+
+// readLine reads up to a newline. Of a line above limit it keeps the first 4 kB
+// and skips the rest.
+func readLine(reader *bufio.Reader, limit int) line {
+	const keep = 4 << 10
+	var l line
+	for {
+		part, err := reader.ReadSlice('\n')
+		if len(l.text)+len(part) > limit {
+			l.tooLong = true
+			l.text = append(l.text, part...)[:keep:keep]
+			limit = -1
+		} else if !l.tooLong {
+			l.text = append(l.text, part...)
+		}
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		l.err = err
+		if !l.tooLong {
+			l.text = bytes.TrimRight(l.text, "\r\n")
+		}
+		return l
+	}
+}
