@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -57,8 +56,8 @@ main.retail.orders.
 - clickstream/YYYY-MM-DD.jsonl: sampled events of the web shop
 `
 
-// landingOrders is the file of one day; that of the last day has amounts with
-// a currency, which the nightly job cannot read.
+// landingOrders is the file of one day; that of the last day has amounts that
+// the nightly job cannot read.
 func landingOrders(back int) string {
 	return csvText([]string{"order_id", "customer_id", "order_date", "total_amount"}, func(yield func([]any) bool) {
 		for row := range rawOrderRows() {
@@ -150,16 +149,11 @@ func noise(n int64) content {
 	}}
 }
 
-var benchName = regexp.MustCompile(`^/([1-9][0-9]{0,4})MiB\.bin$`)
-
 // benchFile makes up any <N>MiB.bin of the bench volume.
 func benchFile(p place) (stored, bool) {
-	m := benchName.FindStringSubmatch(p.within)
-	if m == nil || p.volume != volumeID("samples.bench.files") {
-		return stored{}, false
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil || n > 10240 {
+	digits, ok := strings.CutSuffix(strings.TrimPrefix(p.within, "/"), "MiB.bin")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n < 1 || n > 10240 || digits != strconv.FormatInt(n, 10) || p.volume != volumeID("samples.bench.files") {
 		return stored{}, false
 	}
 	return stored{noise(n << 20), seeded}, true

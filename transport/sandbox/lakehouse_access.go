@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // everyone is the account group that contains all principals.
@@ -109,7 +110,7 @@ func needManage(user *principal, s *securable) error {
 
 // grantable lists the privileges that apply to a kind; those of what is below
 // are inherited downward and so may be granted above.
-var grantable = func() map[string][]string {
+var grantable = sync.OnceValue(func() map[string][]string {
 	table := []string{"APPLY_TAG", "MANAGE", "MODIFY", "SELECT", "REFRESH"}
 	volume := []string{"APPLY_TAG", "MANAGE", "READ_VOLUME", "WRITE_VOLUME"}
 	function := []string{"APPLY_TAG", "EXECUTE", "MANAGE"}
@@ -135,7 +136,7 @@ var grantable = func() map[string][]string {
 		all[kind] = slices.Compact(privileges)
 	}
 	return all
-}()
+})
 
 // change adds or takes away privileges of one principal. Removing
 // ALL_PRIVILEGES clears all that the principal holds here.

@@ -138,7 +138,7 @@ func (l *lakehouse) updateGrants(r *request) (any, error) {
 		for _, list := range [][]string{c.Add, c.Remove} {
 			for j := range list {
 				list[j] = strings.ReplaceAll(strings.ToUpper(strings.TrimSpace(list[j])), " ", "_")
-				if !slices.Contains(grantable[s.kind], list[j]) {
+				if !slices.Contains(grantable()[s.kind], list[j]) {
 					return nil, badArgument(fmt.Sprintf("Privilege %s is not applicable to this entity [%s:%s/%s].", list[j], s.fullName(), strings.ToUpper(s.kind), strings.ToUpper(s.kind)))
 				}
 			}
@@ -201,7 +201,7 @@ func (l *lakehouse) effectiveGrants(r *request) (any, error) {
 			for _, p := range a.Privileges {
 				e := effectivePrivilege{Privilege: p}
 				if at != s {
-					if !slices.Contains(grantable[s.kind], p) {
+					if !slices.Contains(grantable()[s.kind], p) {
 						continue // says something about the parent only
 					}
 					e.FromType, e.FromName = strings.ToUpper(at.kind), at.fullName()

@@ -300,7 +300,7 @@ func (c sqlCatalog) Grant(_, kind, fullName, principal string, privileges []stri
 			name = principal
 		}
 		for _, p := range privileges {
-			if !slices.Contains(grantable[s.kind], p) {
+			if !slices.Contains(grantable()[s.kind], p) {
 				return &engine.Error{
 					Code: "BAD_REQUEST", Class: "INVALID_PARAMETER_VALUE", SQLState: "22023",
 					Message: fmt.Sprintf("[INVALID_PARAMETER_VALUE] Privilege %s is not applicable to this entity [%s:%s]. SQLSTATE: 22023", p, s.fullName(), strings.ToUpper(s.kind)),
@@ -338,7 +338,7 @@ func (l *lakehouse) allowed(user *principal) func(privilege, kind, fullName stri
 
 // discoverable: any privilege on the object lets one see that it exists.
 func discoverable(user *principal, s *securable) bool {
-	return holds(user, s, "BROWSE") || slices.ContainsFunc(grantable[s.kind], func(p string) bool { return holds(user, s, p) })
+	return holds(user, s, "BROWSE") || slices.ContainsFunc(grantable()[s.kind], func(p string) bool { return holds(user, s, p) })
 }
 
 // system objects cannot be dropped.

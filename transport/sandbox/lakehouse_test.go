@@ -238,7 +238,7 @@ func TestEffectiveGrantsNameTheirOrigin(t *testing.T) {
 func TestGrantPagesCountPrivilegesAndKeepPrincipalsWhole(t *testing.T) {
 	ana, _, _ := newCallers(t)
 	// Enough principals with enough privileges for more than one page of 150.
-	all := grantable[kindCatalog]
+	all := grantable()[kindCatalog]
 	all = slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == "ALL_PRIVILEGES" })
 	var principals []string
 	for i := range 12 {

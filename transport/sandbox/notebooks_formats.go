@@ -9,7 +9,6 @@ import (
 	"html"
 	"io"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -190,15 +189,14 @@ func toHTML(name string, v item) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-var htmlModel = regexp.MustCompile(`__DATABRICKS_NOTEBOOK_MODEL = '([A-Za-z0-9+/=]*)'`)
-
 func fromHTML(text string) (item, error) {
-	match := htmlModel.FindStringSubmatch(text)
-	if match == nil {
+	_, rest, found := strings.Cut(text, "__DATABRICKS_NOTEBOOK_MODEL = '")
+	encoded, _, ended := strings.Cut(rest, "'")
+	if !found || !ended {
 		return item{}, badArgument("The content is not an HTML export of a notebook.")
 	}
 	var m notebookModel
-	escaped, err := base64.StdEncoding.DecodeString(match[1])
+	escaped, err := base64.StdEncoding.DecodeString(encoded)
 	if err == nil {
 		var plain string
 		if plain, err = url.PathUnescape(string(escaped)); err == nil {

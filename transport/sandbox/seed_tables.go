@@ -90,6 +90,10 @@ var seedSchemas = []schemaSeed{
 			columns: []string{"event_id string! Event id", "event_date date! Day", "event_time timestamp! Moment, UTC", "session_id string Session", "customer_id bigint Customer, when signed in", "event_type string view, search, cart or checkout", "page string Path of the page", "duration_ms int Time on the page", "properties map<string,string> Anything else"},
 		},
 		{
+			name: "churn_features", comment: "Features of the churn model, one row per customer; stale since customer_churn_features fails", key: []string{"customer_id"}, rows: churnRows,
+			columns: []string{"customer_id bigint! Customer", "last_order date Day of the last order", "orders int Orders in the window", "average_basket double EUR", "returns_rate double Returned share of lines", "churned boolean Label"},
+		},
+		{
 			name: "promotions", comment: "Price promotions", key: []string{"promotion_id"}, rows: promotionRows,
 			columns: []string{"promotion_id int! Promotion id", "name string! Name", "category string Category it applies to", "discount decimal(4,2) Between 0 and 1", "starts date First day", "ends date Last day"},
 		},
@@ -138,10 +142,10 @@ var seedSchemas = []schemaSeed{
 			props:   map[string]string{"contains_pii": "true", "classification": "restricted"},
 		},
 	}},
-	{"main", "ml", "Features and scores of models", "data-engineers", []tableSeed{
+	{"main", "ml", "Scores of models", "data-engineers", []tableSeed{
 		{
-			name: "churn_features", comment: "Features of the churn model, one row per customer", key: []string{"customer_id"}, rows: churnRows,
-			columns: []string{"customer_id bigint! Customer", "days_since_order int Days since the last order", "orders_90d int Orders in 90 days", "average_basket double EUR", "returns_rate double Returned share of lines", "churned boolean Label"},
+			name: "churn_scores", comment: "Scores of the churn model, one row per customer", key: []string{"customer_id"}, rows: churnScoreRows,
+			columns: []string{"customer_id bigint! Customer", "score double! Probability to leave, 0 to 1", "model_version int Version of the model", "scored_on date Day of scoring"},
 		},
 	}},
 	{"samples", "nyctaxi", "Sample of taxi trips", "System user", []tableSeed{

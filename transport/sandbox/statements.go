@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,8 +123,6 @@ func (ss *statements) close() error {
 	return ss.blobs.close()
 }
 
-var waitFormat = regexp.MustCompile(`^[0-9]{1,3}s$`)
-
 // check applies the rules of the request and fills in defaults.
 func (in *executeRequest) check() error {
 	switch {
@@ -163,8 +160,9 @@ func (in *executeRequest) check() error {
 	if in.Format == "ARROW_STREAM" {
 		return badArgument("The format ARROW_STREAM is not supported by the sandbox. Use JSON_ARRAY or CSV.")
 	}
-	seconds, err := strconv.Atoi(in.WaitTimeout[:max(0, len(in.WaitTimeout)-1)])
-	if !waitFormat.MatchString(in.WaitTimeout) || err != nil || seconds != 0 && seconds < 5 || seconds > 50 {
+	digits, unit := strings.CutSuffix(in.WaitTimeout, "s")
+	seconds, err := strconv.ParseUint(digits, 10, 8)
+	if !unit || err != nil || seconds != 0 && seconds < 5 || seconds > 50 {
 		return badArgument(fmt.Sprintf("Invalid wait_timeout '%s'. It must be 0s, or between 5s and 50s.", in.WaitTimeout))
 	}
 	in.wait = time.Duration(seconds) * time.Second
