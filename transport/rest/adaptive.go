@@ -69,13 +69,14 @@ func (a *adaptive) observed(now time.Time) rate.Limit {
 	return rate.Limit(float64(a.count) + float64(a.prior)*(1-part))
 }
 
-// cut reacts to a 429 of a request that was sent at began. Of many that were on
-// their way together the first counts: the others say the same.
+// cut reacts to a 429 of a request that was sent at began. Of all that were sent
+// within a second of the last cut none counts: they were on their way already,
+// or met a window of the workspace that others had used up.
 func (a *adaptive) cut(began, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last429 = now
-	if a.rate != nil && !began.After(a.cutAt) {
+	if a.rate != nil && began.Before(a.cutAt.Add(time.Second)) {
 		return
 	}
 	before := a.observed(now)

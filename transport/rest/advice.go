@@ -37,7 +37,7 @@ func advise(call *catalog.Call, c *complaint, f *failure) string {
 			advice = "A quota of the workspace is used up; trying again soon does not help. Remove what is no longer needed, or ask a workspace admin."
 		}
 	default:
-		advice = "The workspace has a problem of its own. Call again in a minute; if it stays, report the request id."
+		advice = "The workspace has a problem of its own; if it stays, report the request id."
 		if c.status == http.StatusProxyAuthRequired {
 			advice = "A proxy wants a sign-in of its own: a person must put it into HTTPS_PROXY, or the host into NO_PROXY."
 		}

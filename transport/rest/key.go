@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"strings"
+
 	"brickmcp/catalog"
 
 	"github.com/google/uuid"
@@ -37,7 +39,7 @@ func withKey(call *catalog.Call) *catalog.Call {
 	body = append(body, name...)
 	body = append(body, `":`...)
 	body = append(body, token...)
-	if len(members) > 1 { // more than the closing brace
+	if members[0] != '}' {
 		body = append(body, ',')
 	}
 	keyed.Body = append(body, members...)
@@ -55,10 +57,7 @@ func membersOf(body []byte) ([]byte, bool) {
 		return nil, false
 	}
 	members := object.Raw[1:]
-	for len(members) > 0 && members[0] <= ' ' {
-		members = members[1:]
-	}
-	return []byte(members), true
+	return []byte(strings.TrimLeft(members, " \t\r\n")), gjson.ValidBytes(body)
 }
 
 // keyOf is the idempotency token that the call carries.

@@ -112,7 +112,9 @@ func (h *history) next(call *catalog.Call, f *failure, end time.Time) (bool, tim
 		// With a little on top, or all that were sent away come back at once.
 		wait = f.after + rand.N(250*time.Millisecond)
 	}
-	f.after = max(f.after, wait)
+	if f.after == 0 {
+		f.after = wait
+	}
 	return time.Now().Add(wait).Before(end), wait
 }
 
@@ -136,8 +138,11 @@ func (h *history) conclude(call *catalog.Call, f *failure) *catalog.Error {
 	if h.tries > 1 && f.fate != refused {
 		e.Message += fmt.Sprintf(" (after %d attempts)", h.tries)
 	}
-	if f.after > 0 && f.mayRepeat(call) {
+	switch {
+	case f.after > 0 && f.mayRepeat(call):
 		e.Advice = fmt.Sprintf("Call again in about %s. ", seconds(f.after)) + e.Advice
+	case f.fate == failed:
+		e.Advice = "Call again in a minute. " + e.Advice
 	}
 	switch {
 	case effect.ReadOnly() || !h.doubt:
