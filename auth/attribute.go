@@ -17,17 +17,23 @@ type attribute struct {
 	// unless a profile is named.
 	method bool
 	secret bool
+	spaces bool // a value may hold spaces and letters beyond ASCII, as a path does
+	// envOnly: no attribute of a profile. The name serves this package alone.
+	envOnly bool
 }
 
 // A secret client assertion, password or token is marked so that no message
 // ever quotes it.
 var attributes = []attribute{
-	{name: "host", env: "DATABRICKS_HOST"},
+	{name: "host", env: "DATABRICKS_HOST", spaces: true},
 	{name: "account_id", env: "DATABRICKS_ACCOUNT_ID"},
 	{name: "workspace_id", env: "DATABRICKS_WORKSPACE_ID"},
 	{name: "auth_type", env: "DATABRICKS_AUTH_TYPE"},
 	{name: "discovery_url", env: "DATABRICKS_DISCOVERY_URL"},
-	{name: "scopes"},
+	{name: "cloud", env: "DATABRICKS_CLOUD"},
+	{name: "scopes", spaces: true},
+	{name: "audience", env: "DATABRICKS_TOKEN_AUDIENCE"},
+	{name: "databricks_cli_path", env: "DATABRICKS_CLI_PATH", spaces: true},
 
 	{name: "token", env: "DATABRICKS_TOKEN", method: true, secret: true},
 	{name: "username", env: "DATABRICKS_USERNAME", method: true},
@@ -36,15 +42,28 @@ var attributes = []attribute{
 	{name: "client_secret", env: "DATABRICKS_CLIENT_SECRET", method: true, secret: true},
 
 	{name: "metadata_service_url", env: "DATABRICKS_METADATA_SERVICE_URL", method: true, secret: true},
-	{name: "databricks_id_token_filepath", env: "DATABRICKS_OIDC_TOKEN_FILEPATH", method: true},
+	{name: "databricks_id_token_filepath", env: "DATABRICKS_OIDC_TOKEN_FILEPATH", method: true, spaces: true},
 	{name: "oidc_token_env", env: "DATABRICKS_OIDC_TOKEN_ENV", method: true},
 	{name: "azure_workspace_resource_id", env: "DATABRICKS_AZURE_RESOURCE_ID", method: true},
 	{name: "azure_use_msi", env: "ARM_USE_MSI", method: true},
 	{name: "azure_client_id", env: "ARM_CLIENT_ID", method: true},
 	{name: "azure_client_secret", env: "ARM_CLIENT_SECRET", method: true, secret: true},
 	{name: "azure_tenant_id", env: "ARM_TENANT_ID", method: true},
+	{name: "azure_login_app_id", env: "DATABRICKS_AZURE_LOGIN_APP_ID", method: true},
+	{name: "azure_environment", env: "ARM_ENVIRONMENT"},
 	{name: "google_service_account", env: "DATABRICKS_GOOGLE_SERVICE_ACCOUNT", method: true},
-	{name: "google_credentials", env: "GOOGLE_CREDENTIALS", method: true, secret: true},
+	{name: "google_credentials", env: "GOOGLE_CREDENTIALS", method: true, secret: true, spaces: true},
+
+	// What a CI system tells its jobs. None of these makes the SDK skip the
+	// configuration file.
+	{name: "actions_id_token_request_url", env: "ACTIONS_ID_TOKEN_REQUEST_URL"},
+	{name: "actions_id_token_request_token", env: "ACTIONS_ID_TOKEN_REQUEST_TOKEN", secret: true},
+	{name: "system_accesstoken", env: "SYSTEM_ACCESSTOKEN", secret: true, envOnly: true},
+	{name: "system_teamfoundationcollectionuri", env: "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", envOnly: true},
+	{name: "system_teamprojectid", env: "SYSTEM_TEAMPROJECTID", envOnly: true},
+	{name: "system_hosttype", env: "SYSTEM_HOSTTYPE", envOnly: true},
+	{name: "system_planid", env: "SYSTEM_PLANID", envOnly: true},
+	{name: "system_jobid", env: "SYSTEM_JOBID", envOnly: true},
 }
 
 func attributeNamed(name string) attribute {
@@ -128,7 +147,7 @@ func (s settings) check() error {
 				Message: where + " is wrapped in quotation marks that belong to it.",
 				Advice:  "Remove the quotation marks.",
 			}
-		case a.name != "scopes" && a.name != "google_credentials" && a.name != "host" && a.name != "databricks_id_token_filepath" &&
+		case !a.spaces &&
 			strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 			return &Error{
 				Message: where + " contains a space, a line break or another character that cannot be part of it.",

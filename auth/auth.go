@@ -9,10 +9,17 @@
 // failure, so that a mended one works without a restart.
 //
 // The rules (attributes, precedence, profiles, hosts, discovery) are those of
-// the unified authentication of the Databricks SDKs, with two differences: two
-// complete methods at once are refused even where the SDK would quietly take
-// one of them, and there is no falling through from a method that fails to
-// another identity.
+// the unified authentication of the Databricks SDKs, with two differences.
+//
+// Two complete methods at once are refused even where the SDK would quietly
+// take one of them. And the SDK tries one method after the other until one
+// yields a token; here the configuration alone decides which one is meant.
+// "Not configured" passes a method over, "failed" never does: when the method
+// that is configured cannot get a token, that is the answer, for the next one
+// would be somebody else. So that this holds, a method that needs nothing but
+// a host (databricks-cli) is never guessed but named by auth_type, and what a
+// CI system offers to every job (github-oidc, azure-devops-oidc) counts only
+// where nothing else is set.
 package auth
 
 import (
@@ -37,6 +44,14 @@ type Options struct {
 
 	HTTPClient *http.Client     // for discovery and tokens; nil: http.DefaultClient
 	Now        func() time.Time // nil: time.Now
+
+	// ReadFile reads a file that holds an id token. Nil: os.ReadFile, up to
+	// 1 MiB.
+	ReadFile func(path string) ([]byte, error)
+	// Programs runs the command line tools that keep a login of their own:
+	// databricks and az. Nil: the programs of this machine, with an
+	// environment picked from Getenv.
+	Programs Programs
 }
 
 func (o Options) withDefaults() Options {
@@ -54,6 +69,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = readSmallFile
+	}
+	if o.Programs == nil {
+		o.Programs = machine{getenv: o.Getenv}
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"net/http"
 	"sync"
 )
 
@@ -52,6 +53,15 @@ func (c *Credential) Token(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return id.Token(ctx)
+}
+
+// Headers are what a request carries besides the token; see Identity.Headers.
+func (c *Credential) Headers(ctx context.Context) (http.Header, error) {
+	id, err := c.Identity()
+	if err != nil {
+		return nil, err
+	}
+	return id.Headers(ctx)
 }
 
 // Invalidate reports a token that the workspace refused; see

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 // where each attribute came from. Its exported fields hold no secret and do
 // not change.
 type Identity struct {
-	AuthType    string // "pat", "oauth-m2m": as the Databricks SDKs spell it
+	AuthType    string // "pat", "oauth-m2m", "databricks-cli", …: as the Databricks SDKs spell it
 	Host        string // normalised: scheme and host only
 	Profile     string // "" when the configuration file gave nothing
 	ConfigFile  string // the file that was read; "" if none was
@@ -30,6 +31,20 @@ type Identity struct {
 // more. It waits only when there is none; one that runs out soon is renewed
 // meanwhile. Errors are an *Error, or ctx's when the caller gave up.
 func (id *Identity) Token(ctx context.Context) (string, error) { return id.source.Token(ctx) }
+
+// Headers are what a request to Host carries besides the token, and nothing
+// but a request to Host: for an Azure workspace that is named by its resource
+// id, X-Databricks-Azure-Workspace-Resource-Id and, where Azure grants it,
+// X-Databricks-Azure-SP-Management-Token (contract auth.md, section 6). Nil
+// for every other. They hold a secret. Errors are as those of Token.
+func (id *Identity) Headers(ctx context.Context) (http.Header, error) {
+	if s, ok := id.source.(interface {
+		Headers(context.Context) (http.Header, error)
+	}); ok {
+		return s.Headers(ctx)
+	}
+	return nil, nil
+}
 
 // Invalidate reports that the workspace refused this token (401). The next
 // Token gives another one, or the reason why there is none. A token that has

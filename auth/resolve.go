@@ -29,6 +29,7 @@ func Resolve(o Options) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	addIDTokenVariable(o, s)
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -63,9 +64,20 @@ func identify(o Options, s settings, file profileFile) (*Identity, error) {
 		return nil, noCredentials(host, s, file)
 	}
 	if host.URL == "" {
+		lookup := ""
+		if m.family == "azure" {
+			lookup = " It is the URL of the workspace in the Azure portal: unlike the SDKs, this server does not look it up by the resource id."
+		}
 		return nil, &Error{
-			Message: fmt.Sprintf("There are credentials (%s; %s) but no workspace host: no DATABRICKS_HOST, no host option, and %s.", m.name, m.found(s), file.state("host")),
-			Advice:  "Set DATABRICKS_HOST. " + hostExample,
+			Message: fmt.Sprintf("There are credentials (%s; %s) but no workspace host: no DATABRICKS_HOST, no host option, and %s.", m.name, m.chosen(s), file.state("host")),
+			Advice:  "Set DATABRICKS_HOST. " + hostExample + lookup,
+		}
+	}
+
+	if m.check != nil {
+		if err := m.check(host, s); err != nil {
+			e := err.(*Error)
+			return nil, &Error{Message: fmt.Sprintf("The sign-in method %s (%s) cannot be used: %s", m.name, m.chosen(s), e.Message), Advice: e.Advice}
 		}
 	}
 
@@ -80,8 +92,10 @@ func identify(o Options, s settings, file profileFile) (*Identity, error) {
 		Warnings:    warnings(host, m, s, file),
 		fingerprint: fingerprint(s),
 	}
-	if m.name != "pat" {
-		id.ClientID = s.values["client_id"]
+	if m.clientID != "" {
+		id.ClientID = s.values[m.clientID]
+	}
+	if m.scopes {
 		id.Scopes = scopes(s.values["scopes"])
 	}
 	id.source = m.source(signIn{id: id, settings: s, options: o})
@@ -159,6 +173,9 @@ func addProfile(o Options, s settings) (profileFile, error) {
 		return profileFile{configFile: file}, nil
 	}
 	for _, a := range attributes {
+		if a.envOnly {
+			continue
+		}
 		s.add(a.name, strings.TrimSpace(values[a.name]), Source{Origin: FromFile, Name: path, Profile: chosen})
 	}
 	return profileFile{configFile: file, profile: chosen}, nil
@@ -169,7 +186,7 @@ func noCredentials(host Host, s settings, file profileFile) *Error {
 		Message: fmt.Sprintf("There are no Databricks credentials. Methods tried: %s. Looked for DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID with DATABRICKS_CLIENT_SECRET, in the environment; %s.",
 			strings.Join(availableMethods(), ", "), file.state("credentials")),
 	}
-	if half := incomplete(s); len(half) > 0 {
+	if half := incomplete(s, nil); len(half) > 0 {
 		e.Message += " Half configured: " + strings.Join(half, "; ") + "."
 	}
 	var advice []string
@@ -202,7 +219,7 @@ func warnings(host Host, m *method, s settings, file profileFile) []string {
 			}
 		}
 	}
-	for _, half := range incomplete(s) {
+	for _, half := range incomplete(s, m) {
 		out = append(out, fmt.Sprintf("%s is used; another method is half configured: %s.", m.name, half))
 	}
 	if isAccountHost(host.URL) && !s.has("workspace_id") {

@@ -215,13 +215,12 @@ func TestResolveRefuses(t *testing.T) {
 		{"two methods in a profile", "", Options{Profile: "both"}, nil, []string{"More than one", "pat (token: profile both of", "oauth-m2m"}},
 		{"two methods from two places", "", Options{Profile: "sp"}, env{"DATABRICKS_TOKEN": "hush"},
 			[]string{"pat (token: DATABRICKS_TOKEN in the environment)", "oauth-m2m (client_id: profile sp of"}},
-		{"an unavailable method counts, too", "none", Options{}, env{"DATABRICKS_HOST": "https://env.example.com", "DATABRICKS_TOKEN": "hush", "ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "hush", "ARM_TENANT_ID": "t"},
+		{"a method that could not work here counts, too", "none", Options{}, env{"DATABRICKS_HOST": "https://env.example.com", "DATABRICKS_TOKEN": "hush", "ARM_CLIENT_ID": "a", "ARM_CLIENT_SECRET": "hush", "ARM_TENANT_ID": "t"},
 			[]string{"More than one", "azure-client-secret (azure_client_id: ARM_CLIENT_ID in the environment"}},
-		{"unavailable by profile", "", Options{Profile: "cli"}, nil, []string{"databricks-cli", "auth_type: profile cli of", "not available here yet", "Available: pat, oauth-m2m"}},
-		{"unavailable by environment", "none", Options{}, env{"DATABRICKS_AUTH_TYPE": "azure-cli", "DATABRICKS_HOST": "https://env.example.com"},
-			[]string{"azure-cli", "DATABRICKS_AUTH_TYPE in the environment", "not available here yet"}},
-		{"unavailable by its attributes", "none", Options{}, env{"DATABRICKS_HOST": "https://env.example.com", "DATABRICKS_OIDC_TOKEN_FILEPATH": "/var/run/token"},
-			[]string{"file-oidc", "not available here yet"}},
+		{"unavailable by environment", "none", Options{}, env{"DATABRICKS_AUTH_TYPE": "google-id", "DATABRICKS_HOST": "https://env.example.com"},
+			[]string{"google-id", "DATABRICKS_AUTH_TYPE in the environment", "not available here yet", "Available: pat, oauth-m2m, databricks-cli"}},
+		{"unavailable by its attributes", "none", Options{}, env{"DATABRICKS_HOST": "https://env.example.com", "GOOGLE_CREDENTIALS": "{hush}"},
+			[]string{"google-credentials", "not available here yet"}},
 		{"basic is retired", "none", Options{}, env{"DATABRICKS_HOST": "https://env.example.com", "DATABRICKS_USERNAME": "u", "DATABRICKS_PASSWORD": "hush"},
 			[]string{"basic", "not available here yet"}},
 		{"pinned method is incomplete", "", Options{Profile: "work"}, env{"DATABRICKS_AUTH_TYPE": "oauth-m2m"},
@@ -316,8 +315,13 @@ func TestMethodTable(t *testing.T) {
 		}
 		seen[m.name] = true
 		for _, n := range m.needs {
-			if !attributeNamed(n).method {
+			if a := attributeNamed(n); !a.method && !a.envOnly && !strings.HasPrefix(n, "actions_") {
 				t.Errorf("method %s needs %s, which does not count as part of a method", m.name, n)
+			}
+		}
+		for _, n := range append([]string{m.clientID}, slices.Concat(m.signs, m.takes)...) {
+			if n != "" {
+				attributeNamed(n)
 			}
 		}
 	}
