@@ -36,7 +36,8 @@ func Find(name string) *Row {
 func declared() []*Row {
 	var rows []*Row
 	for _, group := range [][]*Row{
-		secretRows(),
+		jobRows(), clusterRows(), warehouseRows(), statementRows(), unityRows(), fileRows(), workspaceRows(),
+		secretRows(), principalRows(),
 	} {
 		rows = append(rows, group...)
 	}

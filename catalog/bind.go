@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/tidwall/gjson"
 )
 
@@ -24,7 +23,7 @@ func (r *Row) Bind(raw []byte) (*Call, error) {
 	var problems []string
 	for _, name := range args.order {
 		if byName[name] == nil {
-			problems = append(problems, unknownArgument(name, params))
+			problems = append(problems, r.unknownArgument(name))
 		} else if problem := byName[name].check(args.values[name]); problem != "" {
 			problems = append(problems, problem)
 		}
@@ -103,13 +102,8 @@ func (r *Row) arguments(raw []byte) (arguments, error) {
 	return args, nil
 }
 
-func unknownArgument(name string, params []param) string {
-	best, distance := "", max(2, len(name)/3)+1
-	for _, p := range params {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(p.name)); d < distance {
-			best, distance = p.name, d
-		}
-	}
+func (r *Row) unknownArgument(name string) string {
+	best := Nearest(name, r.Arguments())
 	if best == "" {
 		return fmt.Sprintf("unknown argument %q", name)
 	}
@@ -127,18 +121,18 @@ func (p *param) wanted() string {
 // check returns what is wrong with a value, or "".
 func (p *param) check(v gjson.Result) string {
 	if !p.kind.matches(v) {
-		return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), given(v))
+		return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), p.given(v))
 	}
 	switch {
 	case p.kind == kindString:
 		if len(p.enum) > 0 && !slices.Contains(p.enum, v.Str) {
-			return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), given(v))
+			return fmt.Sprintf("%q must be %s, not %s", p.name, p.wanted(), p.given(v))
 		}
 		if p.maxLength > 0 && len([]rune(v.Str)) > p.maxLength {
 			return fmt.Sprintf("%q is longer than %d characters", p.name, p.maxLength)
 		}
 		if p.pattern != nil && !p.pattern.MatchString(v.Str) {
-			return fmt.Sprintf("%q cannot be %s: %s", p.name, given(v), p.doc)
+			return fmt.Sprintf("%q cannot be %s: %s", p.name, p.given(v), p.doc)
 		}
 		if p.required && v.Str == "" {
 			return fmt.Sprintf("%q must not be empty", p.name)
@@ -150,8 +144,22 @@ func (p *param) check(v gjson.Result) string {
 		}
 	case p.kind == kindArray, p.values:
 		return p.checkItems(v)
+	case p.keys != nil:
+		return p.checkKeys(v)
 	}
 	return ""
+}
+
+// checkKeys finds misspelt members of an open object, which the API would ignore
+// silently. Only near misses count: the API knows more names than this program.
+func (p *param) checkKeys(v gjson.Result) (problem string) {
+	v.ForEach(func(key, _ gjson.Result) bool {
+		if best := Nearest(key.String(), p.keys); best != "" && !slices.Contains(p.keys, key.String()) {
+			problem = fmt.Sprintf("%q: unknown setting %q (did you mean %q?)", p.name, key.String(), best)
+		}
+		return problem == ""
+	})
+	return problem
 }
 
 func (p *param) checkItems(v gjson.Result) (problem string) {
@@ -162,9 +170,9 @@ func (p *param) checkItems(v gjson.Result) (problem string) {
 		}
 		switch {
 		case !p.items.matches(item):
-			problem = fmt.Sprintf("%q: item %s must be %s, not %s", p.name, at, kindWords[p.items], given(item))
+			problem = fmt.Sprintf("%q: item %s must be %s, not %s", p.name, at, kindWords[p.items], p.given(item))
 		case len(p.enum) > 0 && !slices.Contains(p.enum, item.Str):
-			problem = fmt.Sprintf("%q: item %s must be one of %s, not %s", p.name, at, strings.Join(p.enum, ", "), given(item))
+			problem = fmt.Sprintf("%q: item %s must be one of %s, not %s", p.name, at, strings.Join(p.enum, ", "), p.given(item))
 		}
 		return problem == ""
 	})
@@ -202,9 +210,12 @@ func (k kind) matches(v gjson.Result) bool {
 	return false
 }
 
-// given shows a wrong value, shortened: it may be long, or meant for elsewhere.
-func given(v gjson.Result) string {
+// given shows a wrong value, shortened: it may be long, or meant for elsewhere. A
+// secret is not shown at all.
+func (p *param) given(v gjson.Result) string {
 	switch {
+	case p.hide:
+		return "what was given"
 	case v.IsObject():
 		return "an object"
 	case v.IsArray():
@@ -223,9 +234,15 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 	values := make(map[string]string, len(args.values)) // as text, for holes
 	query := url.Values{}
 	var body []byte
+	for _, f := range args.values["fields"].Array() { // known early: some defaults yield to it
+		call.Fields = append(call.Fields, f.Str)
+	}
 	for i := range params {
 		p := &params[i]
 		v, ok := args.values[p.name]
+		if ok && p.name == r.Token && v.Str == "" {
+			ok = false // an empty token is none
+		}
 		if ok {
 			call.Args[p.name] = json.RawMessage(v.Raw)
 			values[p.name] = v.String()
@@ -233,26 +250,23 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 				values[p.name] = v.Raw // String would go through float64
 			}
 		}
+		if p.lower {
+			values[p.name] = strings.ToLower(values[p.name])
+		}
 		switch {
 		case p.name == "page_token" && ok:
 			page, valid := ParsePage(v.Str)
-			if !valid {
+			if !valid || !r.continues(page) {
 				return nil, r.refusal([]string{fmt.Sprintf("%q is not a token of an earlier answer; leave it out to start over", p.name)})
 			}
 			call.Page = page
-			if page.Token != "" && p.in == inQuery && r.Paging != WholeList && r.Paging != IndexPages {
-				query.Set(p.wire, page.Token)
-			}
 			continue
-		case p.name == "fields" && p.in == inLocal && ok:
-			for _, f := range v.Array() {
-				call.Fields = append(call.Fields, f.Str)
-			}
+		case !ok && (p.send == "" || call.asksFor(p.unless)):
 			continue
-		case !ok && p.send != "":
-			v = gjson.Parse(p.send)
 		case !ok:
-			continue
+			v = gjson.Parse(p.send)
+		case p.send != "" && p.kind == kindObject:
+			v = gjson.Parse(withDefaults(v, gjson.Parse(p.send)))
 		}
 		switch p.in {
 		case inQuery:
@@ -261,7 +275,8 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 			body = appendMember(body, p.wire, wireValue(v, p.kind))
 		}
 	}
-	call.Keyed = r.Token != "" && args.values[r.Token].Exists()
+	call.Keyed = r.Token != "" && args.values[r.Token].Str != ""
+	r.turnTo(call.Page, query)
 	call.Query = query.Encode()
 	if r.Method != "GET" && r.Method != "DELETE" && r.Method != "HEAD" {
 		if body == nil {
@@ -276,6 +291,36 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 	call.Path = path
 	call.Object = fillObject(r.Object, values)
 	return call, nil
+}
+
+// asksFor reports whether the caller asked for one of these fields or for
+// something inside it.
+func (c *Call) asksFor(names []string) bool {
+	return slices.ContainsFunc(c.Fields, func(path string) bool {
+		name, _, _ := strings.Cut(path, ".")
+		return slices.Contains(names, name)
+	})
+}
+
+// withDefaults is the object with those members of defaults that it lacks.
+func withDefaults(object, defaults gjson.Result) string {
+	merged := []byte{'{'}
+	has := map[string]bool{}
+	add := func(key, value gjson.Result) bool {
+		if has[key.Str] {
+			return true
+		}
+		has[key.Str] = true
+		if len(merged) > 1 {
+			merged = append(merged, ',')
+		}
+		merged = append(append(merged, key.Raw...), ':')
+		merged = append(merged, value.Raw...)
+		return true
+	}
+	object.ForEach(add)
+	defaults.ForEach(add)
+	return string(append(merged, '}'))
 }
 
 func appendMember(body []byte, name, value string) []byte {

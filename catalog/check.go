@@ -86,8 +86,8 @@ func (p *param) breaks() []string {
 	if secret && !p.hide && p.name != "page_token" && p.name != "idempotency_token" {
 		problems = append(problems, `looks secret: tag it audit:"hide", or rename it`)
 	}
-	if p.in == inPath && p.kind != kindString && p.kind != kindID {
-		problems = append(problems, "is a hole but no string or id")
+	if p.in == inPath && p.kind != kindString && p.kind != kindID && p.kind != kindInteger {
+		problems = append(problems, "is a hole but no string, id or integer")
 	}
 	return problems
 }

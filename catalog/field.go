@@ -54,6 +54,13 @@ func (o *Object) UnmarshalJSON(raw []byte) error {
 // JSONSchema implements invopop's customisation.
 func (Object) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "object"} }
 
+// Map is an object of texts. Its schema does not say so: that would cost eight
+// tokens each time, and Bind checks it.
+type Map map[string]string
+
+// JSONSchema implements invopop's customisation.
+func (Map) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "object"} }
+
 // Raw is a part of an answer kept whole, whatever it is; ids in it become
 // strings like everywhere.
 type Raw json.RawMessage

@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Level is how much of a group an agent may use.
 type Level uint8
@@ -42,7 +45,7 @@ type Group struct {
 	Prefixes []string // that tool names of the group begin with, without the underscore
 }
 
-// The groups of the capability map.
+// The groups: those of the capability map, then what stands beyond it.
 var (
 	Jobs              = &Group{ID: "jobs", Title: "Jobs", Prefixes: []string{"jobs"}}
 	Clusters          = &Group{ID: "clusters", Title: "Clusters", Prefixes: []string{"clusters"}}
@@ -53,11 +56,14 @@ var (
 	Workspace         = &Group{ID: "workspace", Title: "Workspace", Prefixes: []string{"workspace"}}
 	Secrets           = &Group{ID: "secrets", Title: "Secrets", Prefixes: []string{"secrets"}}
 	ServicePrincipals = &Group{ID: "service_principals", Title: "Service principals", Prefixes: []string{"service_principals"}}
+	Supervisor        = &Group{ID: "supervisor", Title: "Supervisor runs", Prefixes: []string{"supervisor"}}
+	Agents            = &Group{ID: "agents", Title: "Agents", Prefixes: []string{"agents"}}
+	Managed           = &Group{ID: "managed", Title: "Managed MCP servers"}
 )
 
 // Groups lists all groups in the order of the book.
 func Groups() []*Group {
-	return []*Group{Jobs, Clusters, Warehouses, SQL, UnityCatalog, Files, Workspace, Secrets, ServicePrincipals}
+	return []*Group{Jobs, Clusters, Warehouses, SQL, UnityCatalog, Files, Workspace, Secrets, ServicePrincipals, Supervisor, Agents, Managed}
 }
 
 // Limit is a documented request rate of the workspace. The zero value is
@@ -78,3 +84,20 @@ var (
 	scimReadLimit  = Limit{Bucket: "scim read", Calls: 255, Per: time.Minute}
 	scimWriteLimit = Limit{Bucket: "scim write", Calls: 35, Per: time.Minute}
 )
+
+// String is the limit as the documentation writes it: "20/s", "1100/min, shared
+// by secrets", or "standard".
+func (l Limit) String() string {
+	if l.Calls == 0 {
+		return "standard"
+	}
+	unit := "s"
+	if l.Per == time.Minute {
+		unit = "min"
+	}
+	text := strconv.Itoa(l.Calls) + "/" + unit
+	if l.Bucket != "" {
+		text += ", shared by " + l.Bucket
+	}
+	return text
+}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -41,11 +42,16 @@ var kindWords = [...]string{
 //
 //	json:"name,omitempty"             its name; without omitempty it is required
 //	jsonschema_description:"…"        its text; commas are free here
-//	jsonschema:"enum=A,enum=B,minimum=0,maximum=9,maxLength=64,pattern=^…$"   also checked by Bind
+//	jsonschema:"enum=A,enum=B"        in the schema, and checked by Bind
+//	check:"minimum=0,maximum=9,maxLength=64,pattern=^…$"   checked by Bind alone: in the schema
+//	                                  bounds would cost more than the refusal, which names them
 //	in:"path|query|body|local"        default: path for a hole of Row.Path, query for GET and
 //	                                  DELETE, else body; local is not sent
 //	wire:"name"                       the API's own name, where ours differs
-//	send:"JSON"                       sent when the caller gives nothing
+//	send:"JSON"                       sent when the caller gives nothing; of an object, each member that is not given
+//	unless:"a,b"                      nothing is sent by itself when fields asks for one of these
+//	case:"lower"                      the API wants it in lower case
+//	settings:"job"                    an object with the names of jobs_create in it
 //	audit:"hide"                      the value is never written down
 type param struct {
 	name, wire string
@@ -60,6 +66,9 @@ type param struct {
 	pattern    *regexp.Regexp
 	doc        string
 	send       string
+	unless     []string
+	lower      bool
+	keys       []string // that an open object usually has
 	hide       bool
 }
 
@@ -107,8 +116,15 @@ func newParam(field reflect.StructField, row *Row, holes []string) param {
 	default:
 		panic(fmt.Sprintf("catalog: %s.%s: unknown place %q", row.Name, name, in))
 	}
+	if unless := field.Tag.Get("unless"); unless != "" {
+		p.unless = strings.Split(unless, ",")
+	}
+	p.lower = field.Tag.Get("case") == "lower"
+	if field.Tag.Get("settings") == "job" {
+		p.keys = CreateJob.Arguments()
+	}
 	p.kind, p.items, p.values = kindOf(field.Type)
-	for _, rule := range strings.Split(field.Tag.Get("jsonschema"), ",") {
+	for _, rule := range strings.Split(field.Tag.Get("jsonschema")+","+field.Tag.Get("check"), ",") {
 		key, value, _ := strings.Cut(rule, "=")
 		switch key {
 		case "enum":
@@ -187,4 +203,29 @@ func (r *Row) Arguments() []string {
 		names[i] = p.name
 	}
 	return names
+}
+
+// FromText makes the JSON of an argument that was written on a command line.
+// What does not fit stays as it is: Bind says what is wrong with it.
+func (r *Row) FromText(name, text string) json.RawMessage {
+	_, byName := r.lookup()
+	p := byName[name]
+	quoted, err := json.Marshal(text)
+	if err != nil { // a string always has a JSON form
+		panic(err)
+	}
+	if p == nil || p.kind == kindString || p.kind == kindID {
+		return quoted
+	}
+	if p.kind == kindArray && p.items == kindString && !strings.HasPrefix(text, "[") {
+		items, err := json.Marshal(strings.Split(text, ","))
+		if err != nil {
+			panic(err)
+		}
+		return items
+	}
+	if json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	return quoted
 }

@@ -34,8 +34,10 @@ func (r *Row) Schema() json.RawMessage {
 }
 
 // reflector has the one set of rules that every MCP client can read: no $ref, no
-// $defs, no $schema, properties in the order of the struct.
-var reflector = jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
+// $defs, no $schema, properties in the order of the struct. additionalProperties
+// is left out to stay within the budget: Bind refuses unknown arguments anyway,
+// and says which one was meant.
+var reflector = jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true, AllowAdditionalProperties: true}
 
 // Reflect makes the input schema from the request type.
 func (r *Row) Reflect() (json.RawMessage, error) {

@@ -27,7 +27,7 @@ var ListSecretScopes = Define[ListSecretScopesRequest, SecretScopes](Row{
 
 // ListSecretsRequest names a scope.
 type ListSecretsRequest struct {
-	Scope string `json:"scope" jsonschema_description:"Scope name"`
+	Scope string `json:"scope" jsonschema_description:"Scope"`
 	Paged
 }
 
@@ -44,15 +44,15 @@ var ListSecrets = Define[ListSecretsRequest, SecretKeys](Row{
 	Name: "secrets_list", Title: "List secrets", Group: Secrets, Effect: Read,
 	Method: "GET", Path: "/api/2.0/secrets/list", Items: "secrets", Paging: WholeList,
 	Needs: "READ on the scope", Object: "scope {scope}", Limit: secretsLimit,
-	Doc: "List the secret keys of a scope; values are never shown.",
+	Doc: "List secret keys, never values.",
 })
 
 // PutSecretRequest carries one value, as text or as base64.
 type PutSecretRequest struct {
-	Scope       string `json:"scope" jsonschema_description:"Existing scope"`
-	Key         string `json:"key" jsonschema:"maxLength=128" jsonschema_description:"Secret name"`
-	StringValue string `json:"string_value,omitempty" audit:"hide" jsonschema_description:"Value as text"`
-	BytesValue  string `json:"bytes_value,omitempty" audit:"hide" jsonschema_description:"Or value as base64"`
+	Scope       string `json:"scope" jsonschema_description:"Scope"`
+	Key         string `json:"key" check:"maxLength=128" jsonschema_description:"Key"`
+	StringValue string `json:"string_value,omitempty" audit:"hide" jsonschema_description:"Text"`
+	BytesValue  string `json:"bytes_value,omitempty" audit:"hide" jsonschema_description:"Or base64"`
 }
 
 // PutSecret writes a secret. Its answer never echoes the value.
