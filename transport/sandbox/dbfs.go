@@ -279,7 +279,7 @@ func (d *dbfs) plant() {
 			}
 		})},
 		{"/databricks-datasets/README.md", "# Data sets\n\nSee the catalog samples for tables.\n"},
-		{"/tmp/nightly_sales_ingest/checkpoint.json", `{"last_file":"/Volumes/main/retail/landing/orders/` + day(1) + `.csv","rows":14}` + "\n"},
+		{"/tmp/nightly_sales_ingest/checkpoint.json", `{"last_file":"/Volumes/main/retail/landing/orders/` + dayBack(1) + `.csv","rows":14}` + "\n"},
 	} {
 		dir, name := dirBase(f.path)
 		parent, _ := d.files.mkdirs(dir, func(n *node[stored]) { n.value.modified = seeded }) // no file stands above a seeded one

@@ -27,11 +27,11 @@ func (f *files) seedVolume(volume string) *tree[stored] {
 	case volumeID("main.retail.landing"):
 		text("/README.md", landingReadme, seeded.AddDate(0, -6, 0))
 		for back := range 7 {
-			text("/orders/"+day(back)+".csv", landingOrders(back), seeded.AddDate(0, 0, -back).Add(-4*time.Hour))
+			text("/orders/"+dayBack(back)+".csv", landingOrders(back), seeded.AddDate(0, 0, -back).Add(-4*time.Hour))
 		}
 		text("/customers/customers.json", jsonLines(seedColumnNames("main.retail.customers"), customerRows(), 200), seeded.Add(-5*time.Hour))
 		text("/customers/_SUCCESS", "", seeded.Add(-5*time.Hour))
-		add("/clickstream/"+day(0)+".jsonl", &generated{clickLines * clickWidth, fillClicks}, seeded.Add(-3*time.Hour))
+		add("/clickstream/"+dayBack(0)+".jsonl", &generated{clickLines * clickWidth, fillClicks}, seeded.Add(-3*time.Hour))
 	case volumeID("main.retail.exports"):
 		text("/stores.csv", csvText(seedColumnNames("main.retail.stores"), storeRows()), seeded.AddDate(0, 0, -2))
 		text("/2025/q2/notes.txt", "Numbers of the quarter are exported here on the first working day of the next one.\n", seeded.AddDate(0, 0, -9))
@@ -61,7 +61,7 @@ main.retail.orders.
 func landingOrders(back int) string {
 	return csvText([]string{"order_id", "customer_id", "order_date", "total_amount"}, func(yield func([]any) bool) {
 		for row := range rawOrderRows() {
-			if row[2] == day(back) && !yield(row[:4]) {
+			if row[2] == dayBack(back) && !yield(row[:4]) {
 				return
 			}
 		}

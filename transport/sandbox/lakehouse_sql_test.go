@@ -104,7 +104,7 @@ func TestSQLAndRESTShareOneCatalog(t *testing.T) {
 	run("CREATE SCHEMA lab.s")
 	run("CREATE TABLE lab.s.t (id BIGINT NOT NULL COMMENT 'key', d DATE) PARTITIONED BY (d) COMMENT 'a table' TBLPROPERTIES ('quality' = 'bronze')")
 	run("INSERT INTO lab.s.t VALUES (9007199254740993, '2025-01-01')")
-	run("CREATE VIEW lab.s.v AS SELECT id FROM t")
+	run("CREATE VIEW lab.s.v AS SELECT id FROM lab.s.t")
 	table := ana.get(unity + "/tables/lab.s.t")
 	if dig(table, "columns", 0, "comment") != "key" || dig(table, "columns", 0, "nullable") != "false" || dig(table, "columns", 1, "partition_index") != "0" ||
 		table["comment"] != "a table" || dig(table, "properties", "quality") != "bronze" {

@@ -54,8 +54,8 @@ func cents(n int64) string {
 	return fmt.Sprintf("%s%d.%02d", sign, n/100, n%100)
 }
 
-// day renders the date n days before lastDay.
-func day(n int) string { return lastDay.AddDate(0, 0, -n).Format(time.DateOnly) }
+// dayBack renders the date n days before lastDay.
+func dayBack(n int) string { return lastDay.AddDate(0, 0, -n).Format(time.DateOnly) }
 
 var (
 	givenNames  = strings.Fields("Ada Amir Anna Ben Carla Chidi David Elif Emma Fatima Felix Grace Hugo Ines Ivan Jana Jonas Kofi Lea Liam Lucia Maja Marco Mia Nadia Noah Olga Omar Paula Pedro Rosa Sami Sofia Tariq Tom Uma Vera Wei Yara Zoe")
@@ -77,7 +77,7 @@ func customerRows() iter.Seq[[]any] {
 			email = strings.ToLower(strings.ReplaceAll(name, " ", ".")) + strconv.Itoa(i+1) + "@example.net"
 		}
 		segment := []string{"consumer", "consumer", "consumer", "business", "vip"}[r.IntN(5)]
-		return []any{i + 1, name, email, place[0], place[1], segment, day(365 + r.IntN(1400)), r.IntN(3) == 0, cents(int64(r.IntN(900000)))}
+		return []any{i + 1, name, email, place[0], place[1], segment, dayBack(365 + r.IntN(1400)), r.IntN(3) == 0, cents(int64(r.IntN(900000)))}
 	})
 }
 
@@ -104,7 +104,7 @@ func productRows() iter.Seq[[]any] {
 func storeRows() iter.Seq[[]any] {
 	return counted(storeCount, func(i int) []any {
 		r, place := rowDice("stores", i), places[i%len(places)]
-		return []any{i + 1, fmt.Sprintf("%s %s", place[0], []string{"Centre", "North"}[i/len(places)]), place[0], place[1], day(700 + r.IntN(4000)), 180 + float64(r.IntN(9000))/10}
+		return []any{i + 1, fmt.Sprintf("%s %s", place[0], []string{"Centre", "North"}[i/len(places)]), place[0], place[1], dayBack(700 + r.IntN(4000)), 180 + float64(r.IntN(9000))/10}
 	})
 }
 
@@ -169,7 +169,7 @@ func orderNumber(i int) order {
 func orderRows() iter.Seq[[]any] {
 	return counted(orderCount, func(i int) []any {
 		o := orderNumber(i)
-		return []any{o.id, o.customer, o.store, day(o.day), o.at, o.status, o.channel, len(o.lines), cents(o.total)}
+		return []any{o.id, o.customer, o.store, dayBack(o.day), o.at, o.status, o.channel, len(o.lines), cents(o.total)}
 	})
 }
 
@@ -215,7 +215,7 @@ func returnRows() iter.Seq[[]any] {
 			}
 			id++
 			l := o.lines[r.IntN(len(o.lines))]
-			if !yield([]any{id, o.id, l.product, day(max(0, o.day-3-r.IntN(10))), pick(r, []string{"damaged", "wrong size", "not as described", "changed my mind", "late"}), cents(l.amount)}) {
+			if !yield([]any{id, o.id, l.product, dayBack(max(0, o.day-3-r.IntN(10))), pick(r, []string{"damaged", "wrong size", "not as described", "changed my mind", "late"}), cents(l.amount)}) {
 				return
 			}
 		}

@@ -36,7 +36,7 @@ func promotionRows() iter.Seq[[]any] {
 	return counted(30, func(i int) []any {
 		r := rowDice("promotions", i)
 		start := 12 * (29 - i)
-		return []any{i + 1, pick(r, []string{"Spring", "Summer", "Autumn", "Winter", "Flash"}) + " deal " + strconv.Itoa(i+1), categories[i%len(categories)], cents(int64(5 * (1 + r.IntN(6)))), day(start + 10), day(start)}
+		return []any{i + 1, pick(r, []string{"Spring", "Summer", "Autumn", "Winter", "Flash"}) + " deal " + strconv.Itoa(i+1), categories[i%len(categories)], cents(int64(5 * (1 + r.IntN(6)))), dayBack(start + 10), dayBack(start)}
 	})
 }
 
@@ -50,14 +50,14 @@ func rawOrderRows() iter.Seq[[]any] {
 		if o.day == 0 && i%4 == 0 {
 			amount = strings.NewReplacer(".", ",", "0", "O").Replace(amount) // typed by hand, by the look of it
 		}
-		return []any{strconv.Itoa(o.id), strconv.Itoa(o.customer), day(o.day), amount, "/Volumes/main/retail/landing/orders/" + day(o.day) + ".csv", seeded.AddDate(0, 0, -o.day).Add(-4 * time.Hour)}
+		return []any{strconv.Itoa(o.id), strconv.Itoa(o.customer), dayBack(o.day), amount, "/Volumes/main/retail/landing/orders/" + dayBack(o.day) + ".csv", seeded.AddDate(0, 0, -o.day).Add(-4 * time.Hour)}
 	})
 }
 
 func loadLogRows() iter.Seq[[]any] {
 	return counted(30, func(i int) []any {
 		back := 29 - i
-		row := []any{700 + i, "/Volumes/main/retail/landing/orders/" + day(back) + ".csv", 14, 0, "ok", nil, seeded.AddDate(0, 0, -back).Add(-3*time.Hour - 57*time.Minute)}
+		row := []any{700 + i, "/Volumes/main/retail/landing/orders/" + dayBack(back) + ".csv", 14, 0, "ok", nil, seeded.AddDate(0, 0, -back).Add(-3*time.Hour - 57*time.Minute)}
 		if back == 0 {
 			row[3], row[4], row[5] = 4, "failed", "[CAST_INVALID_INPUT] total_amount is not a number in 4 rows"
 		}
@@ -68,7 +68,7 @@ func loadLogRows() iter.Seq[[]any] {
 func campaignRows() iter.Seq[[]any] {
 	return counted(24, func(i int) []any {
 		r := rowDice("campaigns", i)
-		return []any{i + 1, pick(r, []string{"Launch", "Loyalty", "Clearance", "Holiday"}) + " " + pick(r, categories), pick(r, []string{"search", "social", "mail", "print"}), cents(int64(100000 + r.IntN(4000000))), day(15*(23-i) + 20), day(15 * (23 - i))}
+		return []any{i + 1, pick(r, []string{"Launch", "Loyalty", "Clearance", "Holiday"}) + " " + pick(r, categories), pick(r, []string{"search", "social", "mail", "print"}), cents(int64(100000 + r.IntN(4000000))), dayBack(15*(23-i) + 20), dayBack(15 * (23 - i))}
 	})
 }
 
@@ -76,7 +76,7 @@ func spendRows() iter.Seq[[]any] {
 	return counted(24*20, func(i int) []any {
 		r := rowDice("spend", i)
 		campaign := i / 20
-		return []any{campaign + 1, day(15*(23-campaign) + 20 - i%20), cents(int64(1000 + r.IntN(60000))), 500 + r.IntN(50000), r.IntN(900)}
+		return []any{campaign + 1, dayBack(15*(23-campaign) + 20 - i%20), cents(int64(1000 + r.IntN(60000))), 500 + r.IntN(50000), r.IntN(900)}
 	})
 }
 
@@ -94,7 +94,7 @@ func employeeRows() iter.Seq[[]any] {
 			store = (i-1)%storeCount + 1
 			manager = store.(int) + 1
 		}
-		return []any{i + 1, personName(r), role, store, day(30 + r.IntN(4000)), manager}
+		return []any{i + 1, personName(r), role, store, dayBack(30 + r.IntN(4000)), manager}
 	})
 }
 
@@ -113,13 +113,13 @@ func churnRows() iter.Seq[[]any] {
 	return counted(customerCount, func(i int) []any {
 		r := rowDice("churn", i)
 		idle := r.IntN(300)
-		return []any{i + 1, day(40 + idle), max(0, 9-idle/12-r.IntN(3)), 15 + float64(r.IntN(20000))/100, float64(r.IntN(30)) / 100, idle > 180 && r.IntN(4) > 0}
+		return []any{i + 1, dayBack(40 + idle), max(0, 9-idle/12-r.IntN(3)), 15 + float64(r.IntN(20000))/100, float64(r.IntN(30)) / 100, idle > 180 && r.IntN(4) > 0}
 	})
 }
 
 func churnScoreRows() iter.Seq[[]any] {
 	return counted(customerCount, func(i int) []any {
-		return []any{i + 1, float64(rowDice("churn scores", i).IntN(10000)) / 10000, 3, day(40)}
+		return []any{i + 1, float64(rowDice("churn scores", i).IntN(10000)) / 10000, 3, dayBack(40)}
 	})
 }
 
@@ -171,13 +171,13 @@ func tpchOrderRows() iter.Seq[[]any] {
 func transactionRows() iter.Seq[[]any] {
 	return counted(1500, func(i int) []any {
 		r := rowDice("transactions", i)
-		return []any{8800000000000000000 + int64(i)*7 + 1, day((1499 - i) * 180 / 1500), 1 + r.IntN(storeCount), cents(int64(500 + r.IntN(90000))), pick(r, []string{"EUR", "EUR", "EUR", "CHF"}), "etl-nightly"}
+		return []any{8800000000000000000 + int64(i)*7 + 1, dayBack((1499 - i) * 180 / 1500), 1 + r.IntN(storeCount), cents(int64(500 + r.IntN(90000))), pick(r, []string{"EUR", "EUR", "EUR", "CHF"}), "etl-nightly"}
 	})
 }
 
 func revenueRows() iter.Seq[[]any] {
 	return counted(180, func(i int) []any {
 		r := rowDice("revenue", i)
-		return []any{day(179 - i), cents(int64(1500000 + r.IntN(2500000))), 179-i > 3}
+		return []any{dayBack(179 - i), cents(int64(1500000 + r.IntN(2500000))), 179-i > 3}
 	})
 }
