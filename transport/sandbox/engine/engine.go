@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Engine struct {
 	opts  Options
 	store *store
 	write sync.Mutex // one writer at a time, from its first catalog look-up to its commit
+	next  atomic.Int64
 }
 
 // New makes an engine. It costs nothing until the first Run or Load: only then
@@ -49,6 +51,13 @@ func New(opts Options) *Engine {
 		opts.Sleep = sleep
 	}
 	return &Engine{opts: opts, store: newStore(opts.TempDir)}
+}
+
+// open makes the database, the first time.
+func (e *Engine) open() error {
+	return e.store.open(func(ctx context.Context, seconds float64) error {
+		return e.opts.Sleep(ctx, time.Duration(seconds*float64(time.Second)))
+	})
 }
 
 // Close releases the database and deletes its file. Statements still running
