@@ -32,6 +32,8 @@ var attributes = []attribute{
 	{name: "discovery_url", env: "DATABRICKS_DISCOVERY_URL"},
 	{name: "cloud", env: "DATABRICKS_CLOUD"},
 	{name: "scopes", spaces: true},
+	{name: "disable_oauth_refresh_token", env: "DATABRICKS_DISABLE_OAUTH_REFRESH_TOKEN"},
+	{name: "oauth_callback_port", env: "DATABRICKS_OAUTH_CALLBACK_PORT"},
 	{name: "audience", env: "DATABRICKS_TOKEN_AUDIENCE"},
 	{name: "databricks_cli_path", env: "DATABRICKS_CLI_PATH", spaces: true},
 
@@ -82,6 +84,7 @@ const (
 	FromOption Origin = "option" // a flag, or whatever the caller put into Options
 	FromEnv    Origin = "environment"
 	FromFile   Origin = "config file"
+	FromSignIn Origin = "sign-in"  // the only stored sign-in, when no host is set
 	FromURL    Origin = "host URL" // an id in the query of a pasted workspace URL
 )
 
@@ -101,6 +104,8 @@ func (s Source) String() string {
 		return fmt.Sprintf("profile %s of %s", s.Profile, s.Name)
 	case FromURL:
 		return "the query of the host URL"
+	case FromSignIn:
+		return "the stored sign-in " + s.Name
 	default:
 		return "the option " + s.Name
 	}

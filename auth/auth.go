@@ -23,6 +23,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"runtime"
 	"time"
@@ -52,6 +53,32 @@ type Options struct {
 	// databricks and az. Nil: the programs of this machine, with an
 	// environment picked from Getenv.
 	Programs Programs
+
+	// StateDir is where sign-ins of this program are kept,
+	// $XDG_STATE_HOME/brickmcp or what the operating system has for it. Empty:
+	// nobody can sign in with a browser.
+	StateDir string
+	// Keyring holds the key that seals the stored tokens. Nil: the one of the
+	// operating system, unless DATABRICKS_AUTH_STORAGE is plaintext. Where
+	// there is none, the file is readable for this user alone.
+	Keyring Keyring
+	// SignIn: a call that finds nobody signed in starts a sign-in in the
+	// background, and its Error carries the URL to open. For processes that
+	// live long enough for a person to follow it.
+	SignIn bool
+	// SignInClientID and SignInScopes are those of an OAuth app of one's own
+	// (public client, redirect to http://localhost:8020 and so on). Empty: the
+	// client databricks-cli, and all-apis.
+	SignInClientID string
+	SignInScopes   []string
+	// User picks one of several people who signed in to the same host. Empty:
+	// whoever did last.
+	User string
+	// WhoAmI asks a workspace whose token it is, for the sign-in page and the
+	// token store. Nil: GET /api/2.0/preview/scim/v2/Me.
+	WhoAmI func(ctx context.Context, host, token string) (user string, err error)
+
+	after func(time.Duration) <-chan time.Time // nil: time.After; the clock of the sign-in's time limit
 }
 
 func (o Options) withDefaults() Options {
@@ -69,6 +96,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.after == nil {
+		o.after = time.After
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = readSmallFile
@@ -92,6 +122,14 @@ type Error struct {
 
 	Err error // the cause where it is safe to show; may be nil
 
+	// SignInURL is where a person signs in; the sign-in waits for them in the
+	// background until SignInExpires, and the call works afterwards. Empty
+	// when no sign-in is under way. It is for the user's eyes, not for a log.
+	SignInURL     string
+	SignInExpires time.Time
+
+	signIn     bool          // only a person who signs in can mend it
+	noHold     bool          // worth asking again at once: somebody may have mended it meanwhile
 	retryAfter time.Duration // what a token endpoint asked for; 0 if nothing
 }
 

@@ -19,27 +19,55 @@ type endpoints struct {
 	explain      explainer
 }
 
+// found are the endpoints of one OpenID provider. issuer is "" where the
+// provider does not tell.
+type found struct {
+	authorization, token, issuer string
+}
+
 // token returns the URL of the token endpoint.
+func (e endpoints) token(ctx context.Context) (string, error) {
+	f, err := e.find(ctx)
+	return f.token, err
+}
+
+// both returns the endpoints for the sign-in of a person.
+func (e endpoints) both(ctx context.Context) (found, error) {
+	f, err := e.find(ctx)
+	if err != nil {
+		return found{}, err
+	}
+	if f.authorization == "" {
+		return found{}, &Error{
+			Message: e.host + " does not offer the sign-in of users with a browser.",
+			Advice:  "Check the host. If it is right, use a personal access token (DATABRICKS_TOKEN).",
+		}
+	}
+	return f, e.trusted(f.authorization, "The authorization endpoint")
+}
+
+// find looks the endpoints up.
 //
 // /.well-known/databricks-config tells where the OpenID provider of the host
 // is. Older hosts do not have it, which is why any answer but a good one falls
 // back to the fixed place of workspaces or accounts. A host that cannot be
 // reached at all is an error at once.
-func (e endpoints) token(ctx context.Context) (string, error) {
+func (e endpoints) find(ctx context.Context) (found, error) {
 	metadata := e.discoveryURL
 	if metadata == "" {
 		root, err := e.provider(ctx)
 		if err != nil {
-			return "", err
+			return found{}, err
 		}
 		if root == "" && isAccountHost(e.host) {
 			if e.accountID == "" {
-				return "", &Error{
+				return found{}, &Error{
 					Message: e.host + " is the host of an account, and no account id is set.",
 					Advice:  "Use the host of a workspace, or set DATABRICKS_ACCOUNT_ID.",
 				}
 			}
-			return e.host + "/oidc/accounts/" + e.accountID + "/v1/token", nil
+			root = e.host + "/oidc/accounts/" + e.accountID
+			return found{authorization: root + "/v1/authorize", token: root + "/v1/token"}, nil
 		}
 		if root == "" {
 			root = e.host + "/oidc"
@@ -47,29 +75,32 @@ func (e endpoints) token(ctx context.Context) (string, error) {
 		metadata = root + "/.well-known/oauth-authorization-server"
 	}
 	if err := e.trusted(metadata, "The discovery URL"); err != nil {
-		return "", err
+		return found{}, err
 	}
 	var doc struct {
-		TokenEndpoint string `json:"token_endpoint"`
+		Issuer                string `json:"issuer"`
+		AuthorizationEndpoint string `json:"authorization_endpoint"`
+		TokenEndpoint         string `json:"token_endpoint"`
 	}
 	status, err := e.get(ctx, metadata, &doc)
 	switch {
 	case err != nil:
-		return "", err
+		return found{}, err
 	case status == http.StatusNotFound:
-		return "", &Error{
+		return found{}, &Error{
 			Message: fmt.Sprintf("%s does not offer OAuth: there is nothing at %s.", e.host, metadata),
 			Advice:  "Check that the host is that of a workspace. If it is, use a personal access token (DATABRICKS_TOKEN).",
 		}
 	case status != http.StatusOK:
-		return "", e.explain.status(status, nil, "the discovery of OAuth endpoints at "+metadata)
+		return found{}, e.explain.status(status, nil, "the discovery of OAuth endpoints at "+metadata)
 	case doc.TokenEndpoint == "":
-		return "", &Error{
+		return found{}, &Error{
 			Message: fmt.Sprintf("%s did not answer with the OAuth endpoints of a workspace.", metadata),
 			Advice:  "Check the host: this looks like a web site, or a proxy that answers in its place.",
 		}
 	}
-	return doc.TokenEndpoint, e.trusted(doc.TokenEndpoint, "The token endpoint")
+	f := found{authorization: doc.AuthorizationEndpoint, token: doc.TokenEndpoint, issuer: doc.Issuer}
+	return f, e.trusted(doc.TokenEndpoint, "The token endpoint")
 }
 
 // provider returns the root of the OpenID provider, "" if the host does not

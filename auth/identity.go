@@ -83,4 +83,5 @@ type signIn struct {
 	id       *Identity
 	settings settings
 	options  Options
+	hint     string // what else may be wrong, for a method that nothing but a host asks for
 }

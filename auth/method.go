@@ -59,6 +59,9 @@ var methods = []method{
 	{name: "azure-cli", family: "azure", signs: []string{"azure_workspace_resource_id"}, takes: azureTakes, shared: true, check: checkAzure, source: newAzureCLI},
 	{name: "google-credentials", family: "google", needs: []string{"google_credentials"}},
 	{name: "google-id", family: "google", needs: []string{"google_service_account"}},
+	// A sign-in of this program. Where nothing else is configured it is meant
+	// by the host alone: see browserSignIn.
+	{name: externalBrowser, family: externalBrowser, takes: []string{"client_id"}, source: newU2M},
 }
 
 // whatWorks is said wherever a method is missing.

@@ -27,6 +27,7 @@ const (
 type granted struct {
 	token string
 	life  time.Duration
+	lead  time.Duration // before its end it is renewed; 0: by the length of its life
 }
 
 // refresher keeps one short-lived token fresh. Any number of callers share one
@@ -142,7 +143,11 @@ func (r *refresher) store(got granted) {
 	r.token, r.fetched, r.expires = got.token, now, now.Add(life)
 	// Databricks' usual hour is renewed 5 minutes before its end; a token of
 	// one minute still serves for 45 seconds.
-	r.renew = r.expires.Add(-min(renewLead, life/4))
+	lead := got.lead
+	if lead <= 0 {
+		lead = min(renewLead, life/4)
+	}
+	r.renew = r.expires.Add(-lead)
 	r.unusable = r.expires.Add(-min(lastMoment, life/10))
 	r.forced, r.forceNext = r.forceNext, false
 	r.failure = nil
@@ -155,6 +160,10 @@ func (r *refresher) failed(e *Error) *Error {
 	now := r.wallNow()
 	if r.token != "" && now.Before(r.unusable) {
 		r.renew = now.Add(max(renewAgain, min(e.retryAfter, longestHold)))
+		return e
+	}
+	if e.noHold {
+		r.failure = nil
 		return e
 	}
 	hold := refusedFor

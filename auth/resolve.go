@@ -18,6 +18,15 @@ import (
 // is named and a host or part of a method is already known.
 func Resolve(o Options) (*Identity, error) {
 	o = o.withDefaults()
+	s, file, err := merge(o)
+	if err != nil {
+		return nil, err
+	}
+	return identify(o, s, file)
+}
+
+// merge collects the attributes in the order of their precedence.
+func merge(o Options) (settings, profileFile, error) {
 	s := newSettings()
 	s.add("host", strings.TrimSpace(o.Host), Source{Origin: FromOption, Name: "--host"})
 	for _, a := range attributes {
@@ -27,41 +36,50 @@ func Resolve(o Options) (*Identity, error) {
 	}
 	file, err := addProfile(o, s)
 	if err != nil {
-		return nil, err
+		return s, file, err
 	}
 	addIDTokenVariable(o, s)
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	return identify(o, s, file)
+	return s, file, s.check()
 }
 
-// identify turns merged settings into an Identity, or says what is missing.
-func identify(o Options, s settings, file profileFile) (*Identity, error) {
+// mergedHost reads the host and the ids; a Host without a URL when none is set.
+func mergedHost(s settings) (Host, error) {
 	var host Host
 	if s.has("host") {
 		var err error
 		if host, err = ParseHost(s.values["host"]); err != nil {
 			e := err.(*Error)
-			return nil, &Error{Message: fmt.Sprintf("%s (It comes from %s.)", e.Message, s.sources["host"]), Advice: e.Advice}
+			return Host{}, &Error{Message: fmt.Sprintf("%s (It comes from %s.)", e.Message, s.sources["host"]), Advice: e.Advice}
 		}
 	}
 	s.add("workspace_id", host.WorkspaceID, Source{Origin: FromURL})
 	s.add("account_id", host.AccountID, Source{Origin: FromURL})
 	for _, name := range []string{"workspace_id", "account_id"} {
 		if v := s.values[name]; v != "" && !idPattern.MatchString(v) {
-			return nil, &Error{
+			return Host{}, &Error{
 				Message: fmt.Sprintf("%s (%s) is not an id.", name, s.sources[name]),
 				Advice:  "Use the id alone, as it stands behind ?o= or ?a= in the URL of the workspace.",
 			}
 		}
 	}
+	return host, nil
+}
+
+// identify turns merged settings into an Identity, or says what is missing.
+func identify(o Options, s settings, file profileFile) (*Identity, error) {
+	host, err := mergedHost(s)
+	if err != nil {
+		return nil, err
+	}
 	m, err := chooseMethod(s)
 	if err != nil {
 		return nil, err
 	}
+	if m == nil || m.name == externalBrowser {
+		host, m = browserSignIn(&o, s, host)
+	}
 	if m == nil {
-		return nil, noCredentials(host, s, file)
+		return nil, noCredentials(o, host, s, file)
 	}
 	if host.URL == "" {
 		lookup := ""
@@ -98,7 +116,11 @@ func identify(o Options, s settings, file profileFile) (*Identity, error) {
 	if m.scopes {
 		id.Scopes = scopes(s.values["scopes"])
 	}
-	id.source = m.source(signIn{id: id, settings: s, options: o})
+	in := signIn{id: id, settings: s, options: o}
+	if half := incomplete(s, nil); m.name == externalBrowser && !s.has("auth_type") && len(half) > 0 {
+		in.hint = " Half configured besides: " + strings.Join(half, "; ") + "."
+	}
+	id.source = m.source(in)
 	return id, nil
 }
 
@@ -181,7 +203,7 @@ func addProfile(o Options, s settings) (profileFile, error) {
 	return profileFile{configFile: file, profile: chosen}, nil
 }
 
-func noCredentials(host Host, s settings, file profileFile) *Error {
+func noCredentials(o Options, host Host, s settings, file profileFile) *Error {
 	e := &Error{
 		Message: fmt.Sprintf("There are no Databricks credentials. Methods tried: %s. Looked for DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID with DATABRICKS_CLIENT_SECRET, in the environment; %s.",
 			strings.Join(availableMethods(), ", "), file.state("credentials")),
@@ -200,6 +222,9 @@ func noCredentials(host Host, s settings, file profileFile) *Error {
 	}
 	if names := file.profiles(); file.profile == "" && len(names) > 0 {
 		advice = append(advice, fmt.Sprintf("The file has the profiles %s: name one with DATABRICKS_CONFIG_PROFILE or --profile.", strings.Join(names[:min(20, len(names))], ", ")))
+	}
+	if o.StateDir != "" {
+		advice = append(advice, signInAdvice(o))
 	}
 	advice = append(advice, whatWorks, "These belong into the environment in which the MCP client starts this server. Without a workspace, --sandbox serves an embedded one.")
 	e.Advice = strings.Join(advice, " ")
