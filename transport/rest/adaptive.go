@@ -12,7 +12,7 @@ const (
 	quiet = time.Minute
 
 	// slowest is the rate below which no 429 drives a bucket, per second.
-	slowest = 0.5
+	slowest = 1
 )
 
 // adaptive finds a rate that nobody has documented: none until the workspace

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -211,7 +212,7 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 func (x *exchange) attach(req *http.Request) error {
 	file, err := x.call.Upload()
 	if err != nil {
-		return errors.Join(errNoReader, err)
+		return fmt.Errorf("%w: %w", errNoReader, err)
 	}
 	x.source = &source{file: file, watch: x.watch}
 	req.Body, req.ContentLength = x.source, x.call.Size

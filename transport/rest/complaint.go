@@ -138,7 +138,7 @@ func (c *complaint) text(s string) string {
 				if n := strings.Index(lower[from:], "</pre>"); n > open {
 					// What is inside may be any other shape of text.
 					if inside := strings.TrimSpace(s[from+open+1 : from+n]); !strings.HasPrefix(inside, "<") {
-						return c.text(inside)
+						return c.text(entities.Replace(inside))
 					}
 				}
 			}

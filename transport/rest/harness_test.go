@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -198,12 +197,3 @@ func contains(t *testing.T, what, s string, wants ...string) {
 		}
 	}
 }
-
-type closable struct {
-	io.Reader
-	closed *bool
-}
-
-func (c closable) Close() error { *c.closed = true; return nil }
-
-func repeatReader(n int) io.Reader { return bytes.NewReader(bytes.Repeat([]byte("x"), n)) }
