@@ -53,7 +53,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-out.ready:
 	case <-req.Context().Done():
-		_ = out.pipe.CloseWithError(req.Context().Err())
+		_ = out.feed.CloseWithError(req.Context().Err())
 		return nil, req.Context().Err()
 	}
 	if out.broken != nil {
@@ -69,7 +69,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = io.NopCloser(&out.held)
 		return resp, nil
 	}
-	lost := context.AfterFunc(req.Context(), func() { _ = out.pipe.CloseWithError(req.Context().Err()) })
+	lost := context.AfterFunc(req.Context(), func() { _ = out.feed.CloseWithError(req.Context().Err()) })
 	resp.Body = &streamed{out.pipe, cancel, lost}
 	if n, err := strconv.ParseInt(out.sent.Get("Content-Length"), 10, 64); err == nil {
 		resp.ContentLength = n
