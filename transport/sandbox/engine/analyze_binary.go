@@ -83,6 +83,13 @@ func (a *analyzer) concat(x *binaryExpr, l, r value) (value, error) {
 		return l, err
 	}
 	rs, err := castTo(r, Scalar(String), false)
+	if a, b := ls.lit, rs.lit; err == nil && a != nil && b != nil { // IDENTIFIER(:schema || '.orders') needs a constant
+		s, ok := a.val.(string)
+		t, ok2 := b.val.(string)
+		if ok && ok2 {
+			return constant(&literal{Scalar(String), s + t}), nil
+		}
+	}
 	return with("("+ls.sql+" || "+rs.sql+")", Scalar(String), ls, rs), err
 }
 

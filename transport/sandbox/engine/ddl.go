@@ -2,6 +2,7 @@ package engine
 
 import (
 	"database/sql"
+	"errors"
 	"strings"
 
 	"github.com/google/uuid"
@@ -150,10 +151,10 @@ func (a *analyzer) createTable(x *execution, s *createTableStmt) error {
 	if err := a.store(x, &t, p); err != nil {
 		return err
 	}
+	a.engine.store.known.Store(t.ID, true) // before others can find it and seed it
 	if err := a.engine.opts.Catalog.PutTable(a.session.User, t); err != nil {
-		return err
+		return errors.Join(err, a.engine.store.discard(a.ctx, t.ID))
 	}
-	a.engine.store.know(t.ID, true)
 	if existing != nil {
 		if err := a.engine.store.discard(a.ctx, existing.ID); err != nil {
 			return err

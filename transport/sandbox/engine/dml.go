@@ -29,6 +29,15 @@ func (a *analyzer) writable(n nameRef, privilege string) (*Table, error) {
 	return t, nil
 }
 
+// readWritable finds a table for a statement that also reads it.
+func (a *analyzer) readWritable(n nameRef) (*Table, error) {
+	t, err := a.writable(n, "MODIFY")
+	if err != nil {
+		return nil, err
+	}
+	return t, a.require("SELECT", "table", t.normal().String())
+}
+
 // counted delivers the one-row answer of a DML statement.
 func (x *execution) counted(names []string, counts ...int64) error {
 	cols := make([]Column, len(names))
@@ -272,7 +281,7 @@ func (a *analyzer) setList(t *Table, set []assignment, sc *scope) (string, error
 }
 
 func (a *analyzer) update(x *execution, s *updateStmt) error {
-	t, err := a.writable(s.name, "MODIFY")
+	t, err := a.readWritable(s.name)
 	if err != nil {
 		return err
 	}
@@ -297,7 +306,7 @@ func (a *analyzer) update(x *execution, s *updateStmt) error {
 }
 
 func (a *analyzer) delete(x *execution, s *deleteStmt) error {
-	t, err := a.writable(s.name, "MODIFY")
+	t, err := a.readWritable(s.name)
 	if err != nil {
 		return err
 	}

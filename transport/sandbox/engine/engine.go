@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"iter"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,8 +15,9 @@ type Options struct {
 	// Rows gives the initial rows of a table that the Catalog lists and that
 	// has no stored data yet: seed data, loaded when the table is first used.
 	// A cell is nil, bool, int, int64, float64, string or time.Time and is
-	// converted to the column's type. Asked at most once per Table.ID; nil
-	// (the func or the sequence) means an empty table.
+	// converted to the column's type. Asked once per Table.ID (again only if
+	// the statement that needed it was cancelled); nil (the func or the
+	// sequence) means an empty table.
 	Rows func(Table) iter.Seq[[]any]
 
 	// Now is the clock of current_timestamp() and friends; nil: time.Now.
@@ -37,7 +37,7 @@ type Options struct {
 type Engine struct {
 	opts  Options
 	store *store
-	write sync.Mutex // one writer at a time, from its first catalog look-up to its commit
+	write chan struct{} // one writer at a time, from its first catalog look-up to its commit
 	next  atomic.Int64
 }
 
@@ -50,7 +50,17 @@ func New(opts Options) *Engine {
 	if opts.Sleep == nil {
 		opts.Sleep = sleep
 	}
-	return &Engine{opts: opts, store: newStore(opts.TempDir)}
+	return &Engine{opts: opts, store: newStore(opts.TempDir), write: make(chan struct{}, 1)}
+}
+
+// lock waits for the writers before; unlock is to be called when err is nil.
+func (e *Engine) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case e.write <- struct{}{}:
+		return func() { <-e.write }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // open makes the database, the first time.
@@ -132,8 +142,11 @@ func (e *Engine) Load(ctx context.Context, table Name, rows iter.Seq[[]any]) err
 	if t == nil {
 		return errTableNotFound(table.parts())
 	}
-	e.write.Lock()
-	defer e.write.Unlock()
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := e.stored(ctx, t); err != nil {
 		return err
 	}
@@ -143,8 +156,11 @@ func (e *Engine) Load(ctx context.Context, table Name, rows iter.Seq[[]any]) err
 // Discard deletes the stored rows of a table that was dropped outside SQL, by
 // its Table.ID. Unknown ids are fine.
 func (e *Engine) Discard(ctx context.Context, id string) error {
-	e.write.Lock()
-	defer e.write.Unlock()
+	unlock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return e.store.discard(ctx, id)
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -92,14 +91,4 @@ func quoteParts(parts []string) string {
 		quoted[i] = "`" + strings.ReplaceAll(p, "`", "``") + "`"
 	}
 	return strings.Join(quoted, ".")
-}
-
-// asError finds the *Error in err, or makes one that says nothing of the
-// storage underneath.
-func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return newError("INTERNAL_ERROR", "XX000", "The sandbox could not execute the statement: %s.", strings.TrimRight(err.Error(), "."))
 }

@@ -61,8 +61,11 @@ func (e *Engine) dispatch(x *execution, stmt statement) error {
 	case *setStmt:
 		return a.set(x, s)
 	}
-	e.write.Lock()
-	defer e.write.Unlock()
+	unlock, err := e.lock(x.ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	switch s := stmt.(type) {
 	case *createContainerStmt:
 		return a.createContainer(s)

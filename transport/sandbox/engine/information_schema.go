@@ -39,8 +39,10 @@ func (a *analyzer) informationSchema(name Name, written []string) (plan, error) 
 	if err != nil {
 		return plan{}, err
 	}
-	if err := a.require("USE_CATALOG", "catalog", name.Catalog); err != nil {
-		return plan{}, err
+	if name.Catalog != "system" { // everybody may read the metastore-wide one
+		if err := a.require("USE_CATALOG", "catalog", name.Catalog); err != nil {
+			return plan{}, err
+		}
 	}
 	catalogs := []string{name.Catalog}
 	if name.Catalog == "system" {

@@ -10,7 +10,7 @@ import (
 // into a temporary table that also notes which clause applies to each row; each
 // clause is then one UPDATE, DELETE or INSERT from it.
 func (a *analyzer) merge(x *execution, s *mergeStmt) error {
-	t, err := a.writable(s.name, "MODIFY")
+	t, err := a.readWritable(s.name)
 	if err != nil {
 		return err
 	}

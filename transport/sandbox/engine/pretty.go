@@ -62,7 +62,11 @@ func pretty(x expr) string {
 		}
 		return name + pretty(x.x) + " AS " + x.to.String() + ")"
 	case *intervalExpr:
-		return "INTERVAL"
+		parts := make([]string, len(x.parts))
+		for i, p := range x.parts {
+			parts[i] = "INTERVAL '" + pretty(p.value) + "' " + p.unit
+		}
+		return strings.Join(parts, " + ")
 	case *paramExpr:
 		if x.name == "" {
 			return "?"

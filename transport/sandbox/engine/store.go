@@ -29,11 +29,13 @@ type store struct {
 	writer *sql.DB // a single connection: writes are serial
 	closed bool
 
-	seeding sync.Mutex
-	known   map[string]bool // table ids that are stored
+	seeding chan struct{} // one at a time
+	known   sync.Map      // ids of the tables that are stored
 }
 
-func newStore(tempDir string) *store { return &store{tempDir: tempDir, known: map[string]bool{}} }
+func newStore(tempDir string) *store {
+	return &store{tempDir: tempDir, seeding: make(chan struct{}, 1)}
+}
 
 var errClosed = newError("INTERNAL_ERROR", "XX000", "The sandbox's SQL engine is closed.")
 
@@ -55,14 +57,14 @@ func (s *store) open(sleep func(context.Context, float64) error) error {
 	if err := s.register(drv, sleep); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(OFF)", "temp_store(MEMORY)", "case_sensitive_like(1)", "busy_timeout(10000)", "cache_size(-8000)"}}
-	dsn := "file:" + filepath.ToSlash(filepath.Join(dir, "data.db")) + "?" + pragmas.Encode()
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(OFF)", "temp_store(MEMORY)", "case_sensitive_like(1)", "busy_timeout(10000)", "cache_size(-2000)"}}
+	dsn := filepath.Join(dir, "data.db") + "?" + pragmas.Encode()
 	s.dir = dir
 	s.writer = sql.OpenDB(connector{drv, dsn})
 	s.writer.SetMaxOpenConns(1)
 	s.reader = sql.OpenDB(connector{drv, dsn})
 	s.reader.SetMaxOpenConns(max(16, 4*runtime.NumCPU())) // a sleeping statement holds one
-	s.reader.SetMaxIdleConns(4)
+	s.reader.SetMaxIdleConns(2)
 	return nil
 }
 
@@ -114,20 +116,26 @@ func columnDefinition(c Column) string {
 // ensure sees to it that a table of the catalog is stored, with its seed rows.
 func (e *Engine) ensure(ctx context.Context, t *Table) error {
 	s := e.store
-	s.seeding.Lock()
-	defer s.seeding.Unlock()
-	if s.known[t.ID] {
+	if _, ok := s.known.Load(t.ID); ok {
+		return nil
+	}
+	select {
+	case s.seeding <- struct{}{}:
+		defer func() { <-s.seeding }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if _, ok := s.known.Load(t.ID); ok {
 		return nil
 	}
 	var rows iter.Seq[[]any]
 	if e.opts.Rows != nil {
 		rows = e.opts.Rows(*t)
 	}
-	// seeding is shared work: it is not undone because one statement was cancelled
-	if err := s.create(context.WithoutCancel(ctx), t, rows); err != nil {
+	if err := s.create(ctx, t, rows); err != nil {
 		return err
 	}
-	s.known[t.ID] = true
+	s.known.Store(t.ID, true)
 	return nil
 }
 
@@ -136,17 +144,6 @@ func (e *Engine) stored(ctx context.Context, t *Table) error {
 		return err
 	}
 	return e.ensure(ctx, t)
-}
-
-// know marks a table as stored.
-func (s *store) know(id string, stored bool) {
-	s.seeding.Lock()
-	defer s.seeding.Unlock()
-	if stored {
-		s.known[id] = true
-	} else {
-		delete(s.known, id)
-	}
 }
 
 func (s *store) create(ctx context.Context, t *Table, rows iter.Seq[[]any]) error {
@@ -167,7 +164,7 @@ func (s *store) discard(ctx context.Context, id string) error {
 	s.mu.Lock()
 	writer := s.writer
 	s.mu.Unlock()
-	s.know(id, false)
+	s.known.Delete(id)
 	if writer == nil {
 		return nil
 	}

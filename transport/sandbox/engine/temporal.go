@@ -229,15 +229,12 @@ func formatPattern(t time.Time, pattern string) (string, bool) {
 	for i := 0; i < len(pattern); {
 		c := pattern[i]
 		if c == '\'' {
-			end := strings.IndexByte(pattern[i+1:], '\'')
-			if end < 0 {
+			quoted, size, ok := quotedPattern(pattern[i:])
+			if !ok {
 				return "", false
 			}
-			if end == 0 {
-				b.WriteByte('\'')
-			}
-			b.WriteString(pattern[i+1 : i+1+end])
-			i += end + 2
+			b.WriteString(quoted)
+			i += size
 			continue
 		}
 		n := 1
@@ -254,6 +251,27 @@ func formatPattern(t time.Time, pattern string) (string, bool) {
 		i += n
 	}
 	return b.String(), true
+}
+
+// quotedPattern reads the quoted text at the start of a pattern, and its length
+// there; two quotes stand for one, inside and outside of a quoted text.
+func quotedPattern(p string) (text string, size int, ok bool) {
+	if strings.HasPrefix(p, "''") {
+		return "'", 2, true
+	}
+	var b strings.Builder
+	for i := 1; i < len(p); i++ {
+		if p[i] != '\'' {
+			b.WriteByte(p[i])
+			continue
+		}
+		if i+1 == len(p) || p[i+1] != '\'' {
+			return b.String(), i + 1, true
+		}
+		b.WriteByte('\'')
+		i++
+	}
+	return "", 0, false
 }
 
 func patternField(t time.Time, c byte, n int) (string, bool) {
