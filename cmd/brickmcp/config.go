@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"brickmcp/tools"
+	"brickmcp/transport/rest"
+	"brickmcp/transport/sandbox"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap/zapcore"
+)
+
+// config is the command line and the environment, read in one place: nothing
+// else in the program looks at either.
+type config struct {
+	getenv func(string) string
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+
+	profile      string
+	host         string
+	access       string
+	allowDirs    []string
+	resultTokens int
+	structured   bool
+	rateLimit    string
+	sandbox      bool
+	sandboxSpeed int
+	faults       []string
+	logLevel     string
+	logFormat    string
+	transport    string
+}
+
+func newConfig(getenv func(string) string, in io.Reader, out, err io.Writer) *config {
+	return &config{getenv: getenv, in: in, out: out, err: err}
+}
+
+// bind defines the global flags. Each has a twin in the environment,
+// BRICKMCP_<FLAG>, which the flag beats.
+func (c *config) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.profile, "profile", "", "profile of the Databricks config `NAME`")
+	flags.StringVar(&c.host, "host", "", "workspace `URL`")
+	flags.StringVar(&c.access, "access", "", "what agents may use: `LEVEL[,GROUP=LEVEL…]` with off, read, full (default read; full with --sandbox)")
+	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
+	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")
+	flags.BoolVar(&c.structured, "structured", false, "answer with structured content and a line of text, in place of text")
+	flags.StringVar(&c.rateLimit, "rate-limit", "", "requests to the workspace: documented, off, or `N` a second (default documented)")
+	flags.BoolVar(&c.sandbox, "sandbox", false, "serve an embedded workspace that needs no account")
+	flags.StringArrayVar(&c.faults, "fault", nil, "failure to inject into the sandbox, `RULE` such as 503,count=2 (repeatable)")
+	flags.IntVar(&c.sandboxSpeed, "sandbox-speed", 1, "let time in the sandbox run `N` times as fast")
+	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error; logs go to stderr")
+	flags.StringVar(&c.logFormat, "log-format", "console", "console or json")
+}
+
+// environment fills in the flags that were not given from their twins.
+func (c *config) environment(cmd *cobra.Command) error {
+	var problem error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := "BRICKMCP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := c.getenv(name)
+		if f.Changed || value == "" || f.Name == "help" || problem != nil {
+			return
+		}
+		values := []string{value}
+		if f.Value.Type() == "stringArray" {
+			values = filepath.SplitList(value)
+		}
+		for _, v := range values {
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				problem = usagef("%s=%q: %w", name, value, err)
+				return
+			}
+		}
+	})
+	return problem
+}
+
+// settings are the checked form of config.
+type settings struct {
+	access    tools.Access
+	rateLimit rest.RateLimit
+	faults    []sandbox.Fault
+	dirs      []string
+	level     zapcore.Level
+}
+
+func (c *config) check() (settings, error) {
+	var s settings
+	var err error
+	spec := c.access
+	if spec == "" && c.sandbox {
+		spec = "full"
+	}
+	if s.access, err = tools.ParseAccess(spec); err != nil {
+		return s, usagef("%w", err)
+	}
+	limit := c.rateLimit
+	if limit == "" {
+		limit = c.getenv("DATABRICKS_RATE_LIMIT")
+	}
+	if s.rateLimit, err = rest.ParseRateLimit(limit); err != nil {
+		return s, usagef("--rate-limit: %w", err)
+	}
+	if len(c.faults) > 0 && !c.sandbox {
+		return s, usagef("--fault only works with --sandbox")
+	}
+	for _, rule := range c.faults {
+		fault, err := sandbox.ParseFault(rule)
+		if err != nil {
+			return s, usagef("--fault %q: %w", rule, err)
+		}
+		s.faults = append(s.faults, fault)
+	}
+	if c.sandboxSpeed < 1 {
+		return s, usagef("--sandbox-speed must be at least 1, not %d", c.sandboxSpeed)
+	}
+	if c.resultTokens < 200 {
+		return s, usagef("--max-result-tokens must be at least 200, not %d", c.resultTokens)
+	}
+	for _, dir := range c.allowDirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return s, usagef("--allow-dir %s: %w", strconv.Quote(dir), err)
+		}
+		s.dirs = append(s.dirs, abs)
+	}
+	if s.level, err = zapcore.ParseLevel(c.logLevel); err != nil {
+		return s, usagef("--log-level: %q is none of debug, info, warn, error", c.logLevel)
+	}
+	if c.logFormat != "console" && c.logFormat != "json" {
+		return s, usagef("--log-format: %q is none of console, json", c.logFormat)
+	}
+	return s, nil
+}
+
+func (c *config) printf(format string, args ...any) { fmt.Fprintf(c.err, format, args...) }

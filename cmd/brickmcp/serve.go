@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"brickmcp/transport/serve"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+)
+
+// farewell bounds the clean-up in the workspace after the last call.
+const farewell = 3 * time.Second
+
+func (c *config) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve MCP (the default)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
+	return cmd
+}
+
+func (c *config) serve(ctx context.Context) (err error) {
+	if c.transport != "stdio" {
+		return usagef("--transport %q is not available; valid: stdio", c.transport)
+	}
+	a, err := c.build()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	c.greet()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watchParent(ctx, stop)
+	err = (&serve.Stdio{Server: a.tools.MCP(), In: c.in, Out: c.out, Log: a.log}).Run(ctx)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	a.tools.Wait(ending)
+	if err != nil {
+		a.log.Warn("the client went away", zap.Error(err))
+	}
+	return nil
+}
+
+// greet tells a person at a terminal that this program talks to programs.
+func (c *config) greet() {
+	if !isTerminal(c.in) {
+		return
+	}
+	c.printf(`brickmcp %s is an MCP server: an AI client starts it and talks to it over stdin and stdout.
+It is waiting for JSON-RPC on stdin; end it with Ctrl-C.
+
+Try instead:
+  brickmcp demo                    a guided session on an embedded workspace
+  brickmcp tools                   what agents can do
+  brickmcp call jobs_list --sandbox
+  brickmcp --help
+`, version)
+}
+
+func isTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"text/tabwriter"
+
+	"brickmcp/catalog"
+
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// listed is a tool as `tools --json` prints it.
+type listed struct {
+	Name        string          `json:"name"`
+	Group       string          `json:"group"`
+	Title       string          `json:"title"`
+	Description string          `json:"description"`
+	Access      string          `json:"access"`
+	Allowed     bool            `json:"allowed"`
+	Permission  string          `json:"permission"`
+	Endpoint    string          `json:"endpoint"`
+	RateLimit   string          `json:"rate_limit"`
+	InputSchema json.RawMessage `json:"input_schema"`
+}
+
+func (c *config) toolsCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "tools", Short: "List the tools with group, access, permission and endpoint", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := c.check()
+			if err != nil {
+				return err
+			}
+			var all []listed
+			for _, row := range catalog.All() {
+				all = append(all, listed{
+					Name: row.Name, Group: row.Group.ID, Title: row.Title, Description: row.Doc,
+					Access: row.Effect.Needs().String(), Allowed: s.access.Allows(row),
+					Permission: row.Needs, Endpoint: row.Endpoint(), RateLimit: row.Limit.String(),
+					InputSchema: row.Schema(),
+				})
+			}
+			if asJSON {
+				encoder := json.NewEncoder(c.out)
+				encoder.SetEscapeHTML(false)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(all)
+			}
+			table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "TOOL\tGROUP\tACCESS\tALLOWED\tPERMISSION\tENDPOINT")
+			for _, t := range all {
+				allowed := "no"
+				if t.Allowed {
+					allowed = "yes"
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Name, t.Group, t.Access, allowed, t.Permission, t.Endpoint)
+			}
+			return table.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"brickmcp/auth"
+	"brickmcp/catalog"
+	"brickmcp/tools"
+	"brickmcp/transport/rest"
+	"brickmcp/transport/sandbox"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// app is everything put together. Building it touches no network and reads no
+// file: what a call needs is opened by the first call.
+type app struct {
+	tools *tools.Server
+	log   *zap.Logger
+	close func() error
+}
+
+func (c *config) build() (*app, error) {
+	s, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	log := newLog(c.err, s.level, c.logFormat)
+	a := &app{log: log, close: func() error { return nil }}
+	api := &workspace{log: log, rateLimit: s.rateLimit}
+	if c.sandbox {
+		box := &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
+		api.connect, a.close = box.connect, box.close
+	} else {
+		api.connect = c.connect()
+	}
+	a.tools = tools.New(tools.Config{
+		Version: version, Access: s.access, API: api, Links: api,
+		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
+	})
+	return a, nil
+}
+
+// workspace is the workspace of the signed-in user. It is connected by the first
+// call that needs it, so that neither a missing sign-in nor a slow network ever
+// keeps the server from starting.
+type workspace struct {
+	connect   func() (rest.Config, error)
+	log       *zap.Logger
+	rateLimit rest.RateLimit
+
+	mu     sync.Mutex
+	client *rest.Client
+}
+
+var (
+	_ catalog.Caller = (*workspace)(nil)
+	_ tools.Links    = (*workspace)(nil)
+)
+
+// Do implements catalog.Caller.
+func (w *workspace) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer, error) {
+	client, err := w.get()
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(ctx, call)
+}
+
+// Link implements tools.Links.
+func (w *workspace) Link(ctx context.Context, url string, headers map[string]string) (io.ReadCloser, error) {
+	client, err := w.get()
+	if err != nil {
+		return nil, err
+	}
+	return client.Link(ctx, url, headers)
+}
+
+func (w *workspace) get() (*rest.Client, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.client != nil {
+		return w.client, nil
+	}
+	config, err := w.connect()
+	if err != nil {
+		return nil, signInError(err)
+	}
+	config.RateLimit, config.Logger, config.Waiting = w.rateLimit, w.log, waiting
+	if w.client, err = rest.New(config); err != nil {
+		return nil, signInError(err)
+	}
+	return w.client, nil
+}
+
+// connect is a real workspace, with the credentials of the environment or the
+// config file.
+func (c *config) connect() func() (rest.Config, error) {
+	credential := auth.NewCredential(auth.Options{
+		Profile: c.profile, Host: c.host, Getenv: c.getenv,
+		HTTPClient: &http.Client{Transport: named{http.DefaultTransport}, Timeout: 30 * time.Second},
+	})
+	return func() (rest.Config, error) {
+		id, err := credential.Identity()
+		if err != nil {
+			return rest.Config{}, err
+		}
+		for _, warning := range id.Warnings {
+			c.printf("brickmcp: warning: %s\n", warning)
+		}
+		return rest.Config{
+			Host: id.Host, WorkspaceID: id.WorkspaceID,
+			Token: credential.Token, Invalidate: credential.Invalidate,
+			SignInError: signInError, UserAgent: userAgent(id.AuthType),
+		}, nil
+	}
+}
+
+// signInError turns an error of auth into one that an agent can act on.
+func signInError(err error) *catalog.Error {
+	var e *auth.Error
+	if !errors.As(err, &e) {
+		return &catalog.Error{Kind: catalog.SignIn, Message: err.Error(), Advice: "Check the host and the credentials of the server.", Err: err}
+	}
+	kind := catalog.SignIn
+	if e.Temporary {
+		kind = catalog.Down
+	}
+	return &catalog.Error{Kind: kind, Message: e.Message, Advice: e.Advice, Err: err}
+}
+
+// waiting tells the agent's client what a call is waiting for.
+func waiting(ctx context.Context, reason string, wait time.Duration) {
+	tools.Progress(ctx, fmt.Sprintf("%s; going on in %s", reason, wait.Round(time.Second)))
+}
+
+// userAgent names this server, and the MCP client it works for.
+func userAgent(authType string) func(context.Context) string {
+	base := fmt.Sprintf("brickmcp/%s go/%s os/%s", version, runtime.Version()[2:], runtime.GOOS)
+	return func(ctx context.Context) string {
+		agent := base
+		if authType != "" {
+			agent += " auth/" + authType
+		}
+		if client := rest.AgentToken(tools.Client(ctx)); client != "" {
+			agent += " mcp-client/" + client
+		}
+		return agent
+	}
+}
+
+// named puts our User-Agent on sign-in requests.
+type named struct{ next http.RoundTripper }
+
+func (n named) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", userAgent("")(req.Context()))
+	return n.next.RoundTrip(req)
+}
+
+// embedded is the sandbox in this process, opened by the first call.
+type embedded struct {
+	options sandbox.Options
+	mu      sync.Mutex
+	box     *sandbox.Workspace
+}
+
+func (e *embedded) connect() (rest.Config, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.box == nil {
+		box, err := sandbox.New(e.options)
+		if err != nil {
+			return rest.Config{}, fmt.Errorf("open the sandbox: %w", err)
+		}
+		e.box = box
+	}
+	return rest.Config{
+		Host: "https://sandbox.brickmcp.invalid", RoundTripper: e.box.RoundTripper(),
+		Token:     func(context.Context) (string, error) { return sandbox.Token, nil },
+		UserAgent: userAgent("pat"),
+	}, nil
+}
+
+func (e *embedded) close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.box == nil {
+		return nil
+	}
+	return e.box.Close()
+}
+
+// sandboxClock is nil for the wall clock.
+func (c *config) sandboxClock() sandbox.Clock {
+	if c.sandboxSpeed <= 1 {
+		return nil
+	}
+	return &fastClock{began: time.Now(), speed: time.Duration(c.sandboxSpeed)}
+}
+
+type fastClock struct {
+	began time.Time
+	speed time.Duration
+}
+
+func (f *fastClock) Now() time.Time { return f.began.Add(time.Since(f.began) * f.speed) }
+
+// newLog writes to stderr and nowhere else: stdout is the protocol.
+func newLog(out io.Writer, level zapcore.Level, format string) *zap.Logger {
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.ISO8601TimeEncoder
+	encoder := zapcore.NewConsoleEncoder(encoding)
+	if format == "json" {
+		encoder = zapcore.NewJSONEncoder(encoding)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level))
+}
