@@ -13,9 +13,9 @@ func clusterRows() []*Row {
 // cluster of the last 30 days, thousands in a busy workspace.
 type ListClustersRequest struct {
 	FilterBy Object `json:"filter_by,omitempty" send:"{\"cluster_sources\":[\"UI\",\"API\"]}" jsonschema_description:"{cluster_states, cluster_sources (default UI, API), is_pinned, policy_id}"`
-	SortBy   Object `json:"sort_by,omitempty" jsonschema_description:"{field: CLUSTER_NAME, direction: ASC | DESC}"`
+	SortBy   Object `json:"sort_by,omitempty" jsonschema:"-" jsonschema_description:"{field, direction}"`
 	PageSize int64  `json:"page_size,omitempty" check:"minimum=1,maximum=100" jsonschema_description:"Up to 100"`
-	Paged
+	PagedWide
 }
 
 // Cluster is what a list shows of a cluster. num_workers is the target, and
@@ -44,7 +44,7 @@ var ListClusters = Define[ListClustersRequest, ClusterList](Row{
 	Name: "clusters_list", Title: "List clusters", Group: Clusters, Effect: Read,
 	Method: "GET", Path: "/api/2.1/clusters/list", Items: "clusters", Paging: TokenPages,
 	Needs: "CAN_VIEW (or more) on the clusters",
-	Doc:   "List clusters and their state.",
+	Doc:   "List clusters.",
 })
 
 // StartClusterRequest names a cluster.

@@ -18,7 +18,7 @@ var PutDBFS = Define[PutDBFSRequest, None](Row{
 	Method: "POST", Path: "/api/2.0/dbfs/put",
 	Needs: "no permission of its own, but a workspace in which DBFS is enabled", Object: "DBFS file {path}", Limit: dbfsLimit,
 	OneOf: []string{"contents", "contents_base64", "local_path"},
-	Doc:   "Write a DBFS file (legacy).",
+	Doc:   "Write a legacy DBFS file.",
 })
 
 // ReadDBFSRequest is a file and the range wanted of it.
@@ -40,7 +40,7 @@ var ReadDBFS = Define[ReadDBFSRequest, DBFSBlock](Row{
 	Name: "dbfs_read", Title: "Read DBFS file", Group: Files, Effect: Read,
 	Method: "GET", Path: "/api/2.0/dbfs/read",
 	Needs: "no permission of its own, but a workspace in which DBFS is enabled", Object: "DBFS file {path}", Limit: dbfsLimit,
-	Doc: "Read a DBFS file (legacy).",
+	Doc: "Read a legacy DBFS file.",
 })
 
 // CreateDBFSRequest opens a file for writing.

@@ -41,8 +41,8 @@ type ListJobsRequest struct {
 	Name        string `json:"name,omitempty" jsonschema_description:"Exact name"`
 	ExpandTasks bool   `json:"expand_tasks,omitempty" jsonschema_description:"Add tasks"`
 	Limit       int64  `json:"limit,omitempty" check:"minimum=1,maximum=100" jsonschema_description:"1 to 100"`
-	Offset      int64  `json:"offset,omitempty" check:"minimum=0,maximum=1000" jsonschema_description:"Deprecated"`
-	Paged
+	Offset      int64  `json:"offset,omitempty" check:"minimum=0,maximum=1000" jsonschema:"-" jsonschema_description:"Deprecated"`
+	PagedWide
 }
 
 // JobList is the answer of jobs/list, newest first. Tasks come only when asked

@@ -4,7 +4,7 @@ package catalog
 // use it. Nothing is required, but a job without tasks can do nothing.
 type CreateJobRequest struct {
 	Name                 string   `json:"name,omitempty" jsonschema_description:"Not unique"`
-	Tasks                []Object `json:"tasks,omitempty" jsonschema_description:"{task_key, depends_on: [{task_key}], notebook_task: {notebook_path} | sql_task | pipeline_task | spark_python_task | ..., existing_cluster_id | job_cluster_key | environment_key}"`
+	Tasks                []Object `json:"tasks,omitempty" jsonschema_description:"{task_key, depends_on: [{task_key}], notebook_task: {notebook_path} | sql_task | spark_python_task | ..., existing_cluster_id | job_cluster_key | environment_key}"`
 	JobClusters          []Object `json:"job_clusters,omitempty" jsonschema_description:"{job_cluster_key, new_cluster}"`
 	Environments         []Object `json:"environments,omitempty" jsonschema_description:"{environment_key, spec}"`
 	Parameters           []Object `json:"parameters,omitempty" jsonschema_description:"{name, default}"`
@@ -21,7 +21,7 @@ type CreateJobRequest struct {
 	GitSource            Object   `json:"git_source,omitempty" jsonschema_description:"{git_url, git_provider, git_branch}"`
 	EmailNotifications   Object   `json:"email_notifications,omitempty" jsonschema_description:"{on_failure: [email]}"`
 	WebhookNotifications Object   `json:"webhook_notifications,omitempty" jsonschema_description:"{on_failure: [{id}]}"`
-	NotificationSettings Object   `json:"notification_settings,omitempty" jsonschema_description:"Muting"`
+	NotificationSettings Object   `json:"notification_settings,omitempty" jsonschema_description:"Mute alerts"`
 	Health               Object   `json:"health,omitempty" jsonschema_description:"{rules}"`
 	AccessControlList    []Object `json:"access_control_list,omitempty" jsonschema_description:"{user_name | group_name, permission_level}"`
 	PerformanceTarget    string   `json:"performance_target,omitempty" jsonschema:"enum=PERFORMANCE_OPTIMIZED,enum=STANDARD" jsonschema_description:"Serverless"`

@@ -8,10 +8,18 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Paged is embedded in the request of every list.
+// Paged is embedded in the request of a list. Every list takes fields, but only
+// PagedWide shows it in the schema: an agent pays for it in every request, and
+// gains by it only where the items leave much out.
 type Paged struct {
 	PageToken string   `json:"page_token,omitempty" jsonschema_description:"Next page"`
-	Fields    []string `json:"fields,omitempty" in:"local" jsonschema_description:"More fields"`
+	Fields    []string `json:"fields,omitempty" in:"local" jsonschema:"-" jsonschema_description:"More fields"`
+}
+
+// PagedWide is Paged for lists whose items leave out much that no other tool shows.
+type PagedWide struct {
+	PageToken string   `json:"page_token,omitempty" jsonschema_description:"Next page"`
+	Fields    []string `json:"fields,omitempty" in:"local" jsonschema_description:"More item fields (a.b)"`
 }
 
 // Resumed is embedded in the request of a single object whose inner list may

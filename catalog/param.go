@@ -43,6 +43,8 @@ var kindWords = [...]string{
 //	json:"name,omitempty"             its name; without omitempty it is required
 //	jsonschema_description:"…"        its text; commas are free here
 //	jsonschema:"enum=A,enum=B"        in the schema, and checked by Bind
+//	jsonschema:"-"                    accepted, but not shown: legacy, ignored by the API, or rarely of
+//	                                  use to an agent, which pays for every argument it is shown
 //	check:"minimum=0,maximum=9,maxLength=64,pattern=^…$"   checked by Bind alone: in the schema
 //	                                  bounds would cost more than the refusal, which names them
 //	in:"path|query|body|local"        default: path for a hole of Row.Path, query for GET and
@@ -137,7 +139,7 @@ func newParam(field reflect.StructField, row *Row, holes []string) param {
 			p.maxLength = int(*mustInt(row, name, value))
 		case "pattern":
 			p.pattern = regexp.MustCompile(value)
-		case "":
+		case "", "-":
 		default:
 			panic(fmt.Sprintf("catalog: %s.%s: rule %q is in the schema but not checked by Bind", row.Name, name, key))
 		}

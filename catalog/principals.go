@@ -14,12 +14,12 @@ func principalRows() []*Row {
 // excluded at the source, where it is expensive.
 type ListServicePrincipalsRequest struct {
 	Filter             string `json:"filter,omitempty" jsonschema_description:"displayName co \"etl\""`
-	Attributes         string `json:"attributes,omitempty" jsonschema_description:"Only these"`
-	ExcludedAttributes string `json:"excludedAttributes,omitempty" send:"\"entitlements,groups,roles\"" unless:"entitlements,groups,roles" jsonschema_description:"Not these"`
-	StartIndex         int64  `json:"startIndex,omitempty" check:"minimum=1" jsonschema_description:"Or page_token"`
+	Attributes         string `json:"attributes,omitempty" jsonschema:"-" jsonschema_description:"Only these"`
+	ExcludedAttributes string `json:"excludedAttributes,omitempty" send:"\"entitlements,groups,roles\"" unless:"entitlements,groups,roles" jsonschema:"-" jsonschema_description:"Not these"`
+	StartIndex         int64  `json:"startIndex,omitempty" check:"minimum=1" jsonschema:"-" jsonschema_description:"Or page_token"`
 	Count              int64  `json:"count,omitempty" send:"100" check:"minimum=1,maximum=10000" jsonschema_description:"Page size"`
-	SortBy             string `json:"sortBy,omitempty" jsonschema_description:"Attribute"`
-	SortOrder          string `json:"sortOrder,omitempty" jsonschema:"enum=ascending,enum=descending" jsonschema_description:"Order"`
+	SortBy             string `json:"sortBy,omitempty" jsonschema:"-" jsonschema_description:"Attribute"`
+	SortOrder          string `json:"sortOrder,omitempty" check:"enum=ascending,enum=descending" jsonschema:"-" jsonschema_description:"Order"`
 	Paged
 }
 
@@ -75,9 +75,9 @@ type CreateServicePrincipalRequest struct {
 	Groups        []Object `json:"groups,omitempty" jsonschema_description:"{value: group id}"`
 	Roles         []Object `json:"roles,omitempty" jsonschema_description:"{value: ARN}"`
 	ApplicationID string   `json:"applicationId,omitempty" jsonschema_description:"Entra only"`
-	ExternalID    string   `json:"externalId,omitempty" jsonschema_description:"Your id"`
-	ID            string   `json:"id,omitempty" jsonschema_description:"Ignored"`
-	Schemas       []string `json:"schemas,omitempty" send:"[\"urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal\"]" jsonschema:"enum=urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal" jsonschema_description:"Ignored"`
+	ExternalID    string   `json:"externalId,omitempty" jsonschema:"-" jsonschema_description:"Your id"`
+	ID            string   `json:"id,omitempty" jsonschema:"-" jsonschema_description:"Ignored"`
+	Schemas       []string `json:"schemas,omitempty" send:"[\"urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal\"]" check:"enum=urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal" jsonschema:"-" jsonschema_description:"Ignored"`
 }
 
 // CreateServicePrincipal makes a principal without credentials. Names are not

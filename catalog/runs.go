@@ -11,13 +11,13 @@ type RunJobRequest struct {
 	Queue             Object   `json:"queue,omitempty" jsonschema_description:"{enabled}"`
 	PerformanceTarget string   `json:"performance_target,omitempty" jsonschema:"enum=PERFORMANCE_OPTIMIZED,enum=STANDARD" jsonschema_description:"Serverless"`
 	PipelineParams    Object   `json:"pipeline_params,omitempty" jsonschema_description:"{full_refresh}"`
-	NotebookParams    Map      `json:"notebook_params,omitempty" jsonschema_description:"Legacy"`
-	PythonNamedParams Map      `json:"python_named_params,omitempty" jsonschema_description:"Legacy"`
-	SQLParams         Map      `json:"sql_params,omitempty" jsonschema_description:"Legacy"`
-	JarParams         []string `json:"jar_params,omitempty" jsonschema_description:"Legacy"`
-	PythonParams      []string `json:"python_params,omitempty" jsonschema_description:"Legacy"`
-	SparkSubmitParams []string `json:"spark_submit_params,omitempty" jsonschema_description:"Legacy"`
-	DbtCommands       []string `json:"dbt_commands,omitempty" jsonschema_description:"Legacy"`
+	NotebookParams    Map      `json:"notebook_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	PythonNamedParams Map      `json:"python_named_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	SQLParams         Map      `json:"sql_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	JarParams         []string `json:"jar_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	PythonParams      []string `json:"python_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	SparkSubmitParams []string `json:"spark_submit_params,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
+	DbtCommands       []string `json:"dbt_commands,omitempty" jsonschema:"-" jsonschema_description:"Legacy"`
 }
 
 // StartedRun names the new run.
@@ -31,7 +31,7 @@ var RunJob = Define[RunJobRequest, StartedRun](Row{
 	Method: "POST", Path: "/api/2.2/jobs/run-now", Token: "idempotency_token",
 	Needs: "CAN_MANAGE_RUN on the job", Object: "job {job_id}", Limit: PerSecond(20),
 	Verify: "Look with jobs_list_runs job_id=… active_only=true before running it again.",
-	Doc:    "Start a run of a job. Poll with jobs_get_run.",
+	Doc:    "Start a job run. Poll with jobs_get_run.",
 })
 
 // ListRunsRequest narrows the list of runs.
@@ -39,12 +39,12 @@ type ListRunsRequest struct {
 	JobID         ID     `json:"job_id,omitempty" jsonschema_description:"Default all"`
 	ActiveOnly    bool   `json:"active_only,omitempty" jsonschema_description:"Not ended"`
 	CompletedOnly bool   `json:"completed_only,omitempty" jsonschema_description:"Ended"`
-	RunType       string `json:"run_type,omitempty" jsonschema:"enum=JOB_RUN,enum=SUBMIT_RUN,enum=WORKFLOW_RUN" jsonschema_description:"Kind"`
+	RunType       string `json:"run_type,omitempty" jsonschema:"enum=JOB_RUN,enum=SUBMIT_RUN,enum=WORKFLOW_RUN" jsonschema_description:"Kind of run"`
 	StartTimeFrom int64  `json:"start_time_from,omitempty" jsonschema_description:"Epoch ms"`
 	StartTimeTo   int64  `json:"start_time_to,omitempty" jsonschema_description:"Epoch ms"`
 	ExpandTasks   bool   `json:"expand_tasks,omitempty" jsonschema_description:"Add tasks"`
 	Limit         int64  `json:"limit,omitempty" check:"minimum=0,maximum=25" jsonschema_description:"Up to 25"`
-	Offset        int64  `json:"offset,omitempty" check:"minimum=0,maximum=10000" jsonschema_description:"Deprecated"`
+	Offset        int64  `json:"offset,omitempty" check:"minimum=0,maximum=10000" jsonschema:"-" jsonschema_description:"Deprecated"`
 	Paged
 }
 
@@ -160,7 +160,7 @@ var CancelRun = Define[CancelRunRequest, None](Row{
 
 // GetRunOutputRequest names a task run.
 type GetRunOutputRequest struct {
-	RunID ID `json:"run_id" jsonschema_description:"tasks[].run_id of jobs_get_run"`
+	RunID ID `json:"run_id" jsonschema_description:"Run id of one task"`
 	Cut
 }
 

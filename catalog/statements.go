@@ -17,12 +17,12 @@ type ExecuteStatementRequest struct {
 	Catalog       string   `json:"catalog,omitempty" jsonschema_description:"Default catalog"`
 	Schema        string   `json:"schema,omitempty" jsonschema_description:"Default schema"`
 	Parameters    []Object `json:"parameters,omitempty" jsonschema_description:"{name, value, type}"`
-	RowLimit      int64    `json:"row_limit,omitempty" check:"minimum=1" jsonschema_description:"Rows"`
-	ByteLimit     int64    `json:"byte_limit,omitempty" check:"minimum=1" jsonschema_description:"Bytes"`
+	RowLimit      int64    `json:"row_limit,omitempty" check:"minimum=1" jsonschema_description:"Max rows"`
+	ByteLimit     int64    `json:"byte_limit,omitempty" check:"minimum=1" jsonschema:"-" jsonschema_description:"Bytes"`
 	WaitTimeout   string   `json:"wait_timeout,omitempty" check:"pattern=^(0|[5-9]|[1-4][0-9]|50)s$" jsonschema_description:"0s, 5s to 50s"`
-	OnWaitTimeout string   `json:"on_wait_timeout,omitempty" jsonschema:"enum=CANCEL,enum=CONTINUE" jsonschema_description:"Then"`
-	Disposition   string   `json:"disposition,omitempty" jsonschema:"enum=EXTERNAL_LINKS,enum=INLINE" jsonschema_description:"Over 25 MiB: links"`
-	Format        string   `json:"format,omitempty" jsonschema:"enum=ARROW_STREAM,enum=CSV,enum=JSON_ARRAY" jsonschema_description:"Wire"`
+	OnWaitTimeout string   `json:"on_wait_timeout,omitempty" jsonschema:"enum=CANCEL,enum=CONTINUE" jsonschema_description:"Afterwards"`
+	Disposition   string   `json:"disposition,omitempty" jsonschema:"enum=EXTERNAL_LINKS,enum=INLINE" jsonschema_description:"Links if large"`
+	Format        string   `json:"format,omitempty" jsonschema:"enum=ARROW_STREAM,enum=CSV,enum=JSON_ARRAY" jsonschema_description:"Of links"`
 	QueryTags     []Object `json:"query_tags,omitempty" jsonschema_description:"{key, value}"`
 }
 
@@ -99,7 +99,7 @@ var ExecuteStatement = Define[ExecuteStatementRequest, Statement](Row{
 	Needs:  "CAN_USE on the warehouse, and rights on the data (SELECT or MODIFY, USE SCHEMA, USE CATALOG)",
 	Object: "warehouse {warehouse_id}",
 	Verify: "Check with a SELECT whether it took effect before running it again.",
-	Doc:    "Run SQL, return rows. If PENDING or RUNNING, poll with sql_get_statement.",
+	Doc:    "Run SQL and return rows. While it runs, poll sql_get_statement.",
 })
 
 // GetStatementRequest names a statement, and a place in its result.
@@ -115,7 +115,7 @@ var GetStatement = Define[GetStatementRequest, Statement](Row{
 	Name: "sql_get_statement", Title: "Get SQL statement", Group: SQL, Effect: Read,
 	Method: "GET", Path: "/api/2.0/sql/statements/{statement_id}",
 	Needs: "to be the one who submitted the statement, with CAN_USE on its warehouse", Object: "statement {statement_id}",
-	Doc: "Poll a statement or read more of its rows.",
+	Doc: "Poll a statement or read its rows.",
 })
 
 // CancelStatementRequest names a statement.

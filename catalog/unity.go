@@ -14,7 +14,7 @@ func unityRows() []*Row {
 type ListCatalogsRequest struct {
 	MaxResults     int64 `json:"max_results,omitempty" send:"0" check:"minimum=0" jsonschema_description:"Page size"`
 	IncludeBrowse  bool  `json:"include_browse,omitempty" jsonschema_description:"Add browsable"`
-	IncludeUnbound bool  `json:"include_unbound,omitempty" jsonschema_description:"Add unbound"`
+	IncludeUnbound bool  `json:"include_unbound,omitempty" jsonschema:"-" jsonschema_description:"Add unbound"`
 	Paged
 }
 
@@ -56,7 +56,7 @@ var ListSchemas = Define[ListSchemasRequest, SchemaList](Row{
 	Name: "uc_list_schemas", Title: "List schemas", Group: UnityCatalog, Effect: Read,
 	Method: "GET", Path: "/api/2.1/unity-catalog/schemas", Items: "schemas", Paging: TokenPages,
 	Needs: "USE SCHEMA on the schemas and USE CATALOG on the catalog", Object: "catalog {catalog_name}",
-	Doc: "List the schemas of a catalog.",
+	Doc: "List a catalog's schemas.",
 })
 
 // ListTablesRequest names a schema. Columns and properties, most of a table's
@@ -66,10 +66,10 @@ type ListTablesRequest struct {
 	SchemaName                  string `json:"schema_name" jsonschema_description:"Schema"`
 	MaxResults                  int64  `json:"max_results,omitempty" send:"0" check:"minimum=0" jsonschema_description:"Page size"`
 	OmitColumns                 *bool  `json:"omit_columns,omitempty" send:"true" unless:"columns" jsonschema_description:"Default true"`
-	OmitProperties              *bool  `json:"omit_properties,omitempty" send:"true" unless:"properties" jsonschema_description:"Default true"`
-	OmitUsername                bool   `json:"omit_username,omitempty" jsonschema_description:"Hide owners"`
+	OmitProperties              *bool  `json:"omit_properties,omitempty" send:"true" unless:"properties" jsonschema:"-" jsonschema_description:"Default true"`
+	OmitUsername                bool   `json:"omit_username,omitempty" jsonschema:"-" jsonschema_description:"Hide owners"`
 	IncludeBrowse               bool   `json:"include_browse,omitempty" jsonschema_description:"Add browsable"`
-	IncludeManifestCapabilities bool   `json:"include_manifest_capabilities,omitempty" jsonschema_description:"Add capabilities"`
+	IncludeManifestCapabilities bool   `json:"include_manifest_capabilities,omitempty" jsonschema:"-" jsonschema_description:"Add capabilities"`
 	Paged
 }
 
@@ -93,15 +93,15 @@ var ListTables = Define[ListTablesRequest, TableList](Row{
 	Name: "uc_list_tables", Title: "List tables", Group: UnityCatalog, Effect: Read,
 	Method: "GET", Path: "/api/2.1/unity-catalog/tables", Items: "tables", Paging: TokenPages,
 	Needs: "SELECT on the tables, USE SCHEMA on the schema and USE CATALOG on the catalog", Object: "schema {catalog_name}.{schema_name}",
-	Doc: "List the tables of a schema.",
+	Doc: "List a schema's tables and views.",
 })
 
 // GetTableRequest names a table.
 type GetTableRequest struct {
 	FullName                    string `json:"full_name" jsonschema_description:"catalog.schema.table"`
-	IncludeBrowse               bool   `json:"include_browse,omitempty" jsonschema_description:"If browsable"`
+	IncludeBrowse               bool   `json:"include_browse,omitempty" jsonschema:"-" jsonschema_description:"If browsable"`
 	IncludeDeltaMetadata        bool   `json:"include_delta_metadata,omitempty" jsonschema_description:"Add Delta"`
-	IncludeManifestCapabilities bool   `json:"include_manifest_capabilities,omitempty" jsonschema_description:"Add capabilities"`
+	IncludeManifestCapabilities bool   `json:"include_manifest_capabilities,omitempty" jsonschema:"-" jsonschema_description:"Add capabilities"`
 	Cut
 }
 
@@ -144,7 +144,7 @@ var GetTable = Define[GetTableRequest, Table](Row{
 	Method: "GET", Path: "/api/2.1/unity-catalog/tables/{full_name}",
 	Needs: "SELECT on the table, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "table {full_name}",
 	Gather: []string{"columns"},
-	Doc:    "Show columns and types of a table.",
+	Doc:    "Show a table's columns, types, comments.",
 })
 
 // GetGrantsRequest names a securable. max_results counts privileges and must be 0

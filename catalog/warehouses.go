@@ -13,7 +13,7 @@ func warehouseRows() []*Row {
 // sent when given.
 type CreateWarehouseRequest struct {
 	Name                    string `json:"name,omitempty" jsonschema_description:"Unique"`
-	ClusterSize             string `json:"cluster_size,omitempty" jsonschema_description:"2X-Small, X-Small, Small, Medium ... 5X-Large"`
+	ClusterSize             string `json:"cluster_size,omitempty" jsonschema_description:"2X-Small, X-Small, Small ... 5X-Large"`
 	WarehouseType           string `json:"warehouse_type,omitempty" jsonschema:"enum=CLASSIC,enum=PRO,enum=TYPE_UNSPECIFIED" jsonschema_description:"PRO if serverless"`
 	EnableServerlessCompute *bool  `json:"enable_serverless_compute,omitempty" jsonschema_description:"Always say"`
 	AutoStopMins            *int64 `json:"auto_stop_mins,omitempty" check:"minimum=0" jsonschema_description:"0: never"`
@@ -23,8 +23,8 @@ type CreateWarehouseRequest struct {
 	SpotInstancePolicy      string `json:"spot_instance_policy,omitempty" jsonschema:"enum=COST_OPTIMIZED,enum=POLICY_UNSPECIFIED,enum=RELIABILITY_OPTIMIZED" jsonschema_description:"Spot"`
 	Channel                 Object `json:"channel,omitempty" jsonschema_description:"{name}"`
 	Tags                    Object `json:"tags,omitempty" jsonschema_description:"{custom_tags: [{key, value}]}"`
-	InstanceProfileArn      string `json:"instance_profile_arn,omitempty" jsonschema_description:"Deprecated"`
-	CreatorName             string `json:"creator_name,omitempty" jsonschema_description:"Ignored"`
+	InstanceProfileArn      string `json:"instance_profile_arn,omitempty" jsonschema:"-" jsonschema_description:"Deprecated"`
+	CreatorName             string `json:"creator_name,omitempty" jsonschema:"-" jsonschema_description:"Ignored"`
 }
 
 // CreatedWarehouse names the new warehouse.
@@ -46,7 +46,7 @@ var CreateWarehouse = Define[CreateWarehouseRequest, CreatedWarehouse](Row{
 // ListWarehousesRequest pages through warehouses.
 type ListWarehousesRequest struct {
 	PageSize    int64 `json:"page_size,omitempty" check:"minimum=1" jsonschema_description:"Page size"`
-	RunAsUserID ID    `json:"run_as_user_id,omitempty" jsonschema_description:"Ignored"`
+	RunAsUserID ID    `json:"run_as_user_id,omitempty" jsonschema:"-" jsonschema_description:"Ignored"`
 	Paged
 }
 
@@ -74,7 +74,7 @@ var ListWarehouses = Define[ListWarehousesRequest, WarehouseList](Row{
 	Name: "warehouses_list", Title: "List SQL warehouses", Group: Warehouses, Effect: Read,
 	Method: "GET", Path: "/api/2.0/sql/warehouses", Items: "warehouses", Paging: TokenPages,
 	Needs: "CAN_VIEW or CAN_USE on the warehouses",
-	Doc:   "List SQL warehouses and their state.",
+	Doc:   "List SQL warehouses.",
 })
 
 // StartWarehouseRequest names a warehouse.
