@@ -139,8 +139,17 @@ func (s *securable) add(kind, name, owner string, at time.Time) *securable {
 	if kind == kindCatalog {
 		info := c.add(kindSchema, informationSchema, "System user", at)
 		info.comment = "Information schema (auto-created)"
+		for _, view := range informationViews {
+			info.add(kindTable, view, "System user", at).table = &tableInfo{tableType: "VIEW"}
+		}
 	}
 	return c
+}
+
+// informationViews are listed; what they show is the SQL engine's own.
+var informationViews = []string{
+	"catalog_privileges", "catalogs", "columns", "information_schema_catalog_name", "routines", "schema_privileges",
+	"schemata", "table_privileges", "tables", "views", "volumes",
 }
 
 // touch records a change.

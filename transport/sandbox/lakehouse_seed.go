@@ -105,7 +105,7 @@ func seedGrants(m *securable) {
 	grant(c("prod_sales"), everyone, "BROWSE")
 }
 
-// sqlColumns names the columns of a seeded table, for the files that hold the
+// columnNames names the columns of a seeded table, for the files that hold the
 // same rows.
 func columnNames(columns []engine.Column) []string {
 	out := make([]string, len(columns))

@@ -245,8 +245,11 @@ func (c sqlCatalog) PutTable(by string, in engine.Table) error {
 			s = parent.add(kindTable, in.Name.Table, by, c.l.w.clock.Now())
 			s.table = &tableInfo{}
 		}
-		s.id = in.ID
 		t := *s.table
+		if s.id != in.ID { // a new table in the old one's place
+			t = tableInfo{}
+		}
+		s.id = in.ID
 		t.tableType, t.format, t.columns, t.partitions = in.Type, in.Format, slices.Clone(in.Columns), slices.Clone(in.PartitionedBy)
 		t.view, t.viewIn = in.ViewDefinition, [2]string{in.ViewCatalog, in.ViewSchema}
 		switch {

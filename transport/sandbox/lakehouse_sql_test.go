@@ -12,7 +12,7 @@ func TestEverySeededTableIsReadable(t *testing.T) {
 	for _, s := range seedSchemas {
 		for _, table := range s.tables {
 			name := s.catalog + "." + s.name + "." + table.name
-			got := ana.sql("SELECT * FROM " + name)
+			got := ana.sql("SELECT * FROM " + name + " LIMIT 3")
 			if dig(got, "status", "state") != "SUCCEEDED" {
 				t.Errorf("%s: %v", name, got["status"])
 				continue
@@ -141,5 +141,30 @@ func TestRecreatedTableStartsEmpty(t *testing.T) {
 	ana.sql("CREATE TABLE main.retail.promotions (id INT)")
 	if got := ana.sql("SELECT count(*) FROM main.retail.promotions"); dig(got, "result", "data_array", 0, 0) != "0" {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestInformationSchemaIsListedAndReadable(t *testing.T) {
+	_, ben, _ := newCallers(t)
+	listed := names(ben.get(unity + "/tables?catalog_name=main&schema_name=information_schema")["tables"], "full_name")
+	if len(listed) != len(informationViews) {
+		t.Errorf("listed: %v", listed)
+	}
+	for _, name := range listed {
+		if got := ben.sql("SELECT * FROM " + name + " LIMIT 1"); dig(got, "status", "state") != "SUCCEEDED" {
+			t.Errorf("%s: %v", name, got["status"])
+		}
+	}
+	got := ben.sql("SELECT DISTINCT table_schema FROM main.information_schema.tables ORDER BY 1")
+	if rows := dig(got, "result", "data_array"); rows != "[[information_schema] [marketing] [retail]]" {
+		t.Errorf("ben sees %s", rows)
+	}
+}
+
+func TestReplacedTableForgetsItsKeys(t *testing.T) {
+	ana, _, _ := newCallers(t)
+	ana.sql("CREATE OR REPLACE TABLE main.retail.stores (id INT)")
+	if got := ana.get(unity + "/tables/main.retail.stores"); got["table_constraints"] != nil {
+		t.Errorf("%v", got["table_constraints"])
 	}
 }

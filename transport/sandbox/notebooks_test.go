@@ -87,7 +87,8 @@ func TestWorkspaceImport(t *testing.T) {
 	ana.refused("POST", workspaceAPI+"/import", in(home+"/x", "x", "JUPYTER", "", false), 400, "INVALID_PARAMETER_VALUE")
 	ana.refused("POST", workspaceAPI+"/import", in(home+"/x", "x", "DBC", "", true), 400, "INVALID_PARAMETER_VALUE")
 	ana.refused("POST", workspaceAPI+"/import", shape{"path": home + "/x", "format": "AUTO"}, 400, "BAD_REQUEST")
-	ana.refused("POST", workspaceAPI+"/import", in(home+"/x", strings.Repeat("x", largestNotebook+1), "AUTO", "", false), 400, "MAX_NOTEBOOK_SIZE_EXCEEDED")
+	large := `{"path":"` + home + `/x","format":"AUTO","content":"` + strings.Repeat("AAAA", largestNotebook/3+1) + `"}`
+	ana.refused("POST", workspaceAPI+"/import", large, 400, "MAX_NOTEBOOK_SIZE_EXCEEDED")
 	if got := ana.refused("POST", workspaceAPI+"/import", in(home+"/no/x", "x", "AUTO", "", false), 404, "RESOURCE_DOES_NOT_EXIST"); got != "The parent folder (/Users/ana@example.com/no) does not exist." {
 		t.Error(got)
 	}
