@@ -28,25 +28,26 @@ type tokenAnswer struct {
 	ErrorDescription string `json:"error_description"`
 }
 
-// longestLife bounds what an answer may claim; nobody issues such tokens, and
-// a year 292277026596 does not overflow anything.
+// longestLife bounds what an answer may claim, so that no year 1 or 292277026596
+// overflows anything; nobody issues such tokens.
 const longestLife = 30 * 24 * time.Hour
 
 // life is how long the token lives from now: 0 if the answer does not say,
 // negative if it is over already.
 func (a tokenAnswer) life(now time.Time) time.Duration {
 	if on, err := a.ExpiresOn.Int64(); err == nil {
-		return lifeUntil(time.Unix(min(on, 1<<40), 0), now)
+		return lifeUntil(time.Unix(max(0, min(on, 1<<40)), 0), now)
 	}
 	if in, err := a.ExpiresIn.Int64(); err == nil {
-		return time.Duration(min(in, int64(longestLife/time.Second))) * time.Second
+		limit := int64(longestLife / time.Second)
+		return time.Duration(max(-limit, min(in, limit))) * time.Second
 	}
 	return 0
 }
 
 // lifeUntil is never 0, which would mean unknown.
 func lifeUntil(expiry, now time.Time) time.Duration {
-	d := min(expiry.Sub(now.Round(0)), longestLife)
+	d := max(-longestLife, min(expiry.Sub(now.Round(0)), longestLife))
 	if d == 0 {
 		d = -1
 	}

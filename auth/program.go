@@ -127,30 +127,31 @@ func (m machine) Run(ctx context.Context, c Command) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.As(err, &exit):
-		return nil, &ExitError{Status: exit.ExitCode(), Stderr: stderr.String()}
+		return nil, &ExitError{Status: exit.ExitCode(), Stderr: stderr.kept.String()}
 	case err != nil:
 		return nil, err
 	case stdout.full:
 		return nil, fmt.Errorf("more than %d bytes of output", maxOutput)
 	}
-	return stdout.Bytes(), nil
+	return stdout.kept.Bytes(), nil
 }
 
 // capped keeps the beginning of what is written and lets the rest go, so that
-// a talkative program neither fills the memory nor blocks.
+// a talkative program neither fills the memory nor blocks. The buffer is not
+// embedded: io.Copy would find its ReadFrom and go round the limit.
 type capped struct {
-	bytes.Buffer
+	kept  bytes.Buffer
 	limit int
 	full  bool
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if room := c.limit - c.Len(); room < len(p) {
+	if room := c.limit - c.kept.Len(); room < len(p) {
 		c.full = true
-		c.Buffer.Write(p[:room])
+		c.kept.Write(p[:room])
 		return len(p), nil
 	}
-	return c.Buffer.Write(p)
+	return c.kept.Write(p)
 }
 
 const maxSmallFile = 1 << 20 // bytes; an id token has 2 kB
