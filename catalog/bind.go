@@ -256,7 +256,7 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 		switch {
 		case p.name == "page_token" && ok:
 			page, valid := ParsePage(v.Str)
-			if !valid || !r.continues(page) {
+			if !valid || !r.continues(page, p) {
 				return nil, r.refusal([]string{fmt.Sprintf("%q is not a token of an earlier answer; leave it out to start over", p.name)})
 			}
 			call.Page = page

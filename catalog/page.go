@@ -98,7 +98,7 @@ func (r *Row) pageParam() string {
 
 // continues reports whether the page can be one of this row's: a token that the
 // caller made up would start the list over and look like its end.
-func (r *Row) continues(page Page) bool {
+func (r *Row) continues(page Page, p *param) bool {
 	switch {
 	case page.Token == "":
 		return true
@@ -106,14 +106,14 @@ func (r *Row) continues(page Page) bool {
 		n, err := strconv.ParseInt(page.Token, 10, 64)
 		return err == nil && n > 0
 	}
-	return r.pageParam() != ""
+	return r.pageParam() != "" || p.wire != p.name
 }
 
 // turnTo puts the API's own token of the page into the query. It goes before an
 // argument of the same meaning.
 func (r *Row) turnTo(page Page, query url.Values) {
-	if page.Token != "" {
-		query.Set(r.pageParam(), page.Token)
+	if name := r.pageParam(); name != "" && page.Token != "" {
+		query.Set(name, page.Token)
 	}
 }
 

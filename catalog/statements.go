@@ -106,7 +106,8 @@ var ExecuteStatement = Define[ExecuteStatementRequest, Statement](Row{
 type GetStatementRequest struct {
 	StatementID string `json:"statement_id" jsonschema_description:"Statement id"`
 	ChunkIndex  *int64 `json:"chunk_index,omitempty" in:"local" check:"minimum=0" jsonschema_description:"Rows of a chunk"`
-	Cut
+	// Its own part names a chunk; the tool reads it.
+	PageToken string `json:"page_token,omitempty" in:"local" wire:"chunk_index" jsonschema_description:"Next page"`
 }
 
 // GetStatement polls a statement and reads the first chunk of its result, which is
