@@ -2,9 +2,7 @@ package rest
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
-	"sync"
 
 	"brickmcp/catalog"
 )
@@ -24,7 +22,7 @@ func advise(call *catalog.Call, c *complaint, f *failure) string {
 		switch {
 		case !f.gone:
 			advice = "This is no missing object: the workspace has no such endpoint (" + call.Row.Endpoint() + "). The feature is not enabled there, or the configured host is not a workspace; other arguments will not help."
-		case goneForGood.MatchString(c.message):
+		case goneForGood().MatchString(c.message):
 			advice = "It is gone for good: use another cluster, or create a new one."
 		}
 	case catalog.Conflict:
@@ -72,9 +70,7 @@ func adviseConflict(c *complaint) string {
 	return "The object's present state does not allow this. Look at its state, and call again when it has changed."
 }
 
-var scopeText = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\bscopes?\b(?: \(s\))?[:\s]+["'\[]?([a-z][a-z0-9_.:-]*)`)
-})
+var scopeText = lazy(`(?i)\bscopes?\b(?: \(s\))?[:\s]+["'\[]?([a-z][a-z0-9_.:-]*)`)
 
 var notScopes = map[string]bool{"is": true, "are": true, "for": true, "of": true, "to": true, "the": true, "not": true, "with": true, "in": true, "required": true, "does": true, "has": true, "or": true}
 

@@ -13,19 +13,18 @@ const (
 	maxRequestID = 128
 )
 
-// Compiled at the first error, not at start.
+// lazy is a pattern that is compiled when the first error needs it: a start
+// must not pay for it.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
-	secretText = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:dapi|dose|dkea|dsap)[0-9a-fA-F-]{8,}|eyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9_.-]*|(?i:bearer|basic) +[A-Za-z0-9._~+/=-]{8,}`)
-	})
-	queryText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(https?://[^\s?"'<>]+)\?[^\s"'<>]+`) })
-	htmlTag   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?is)<(?:style|script)\b.*?</(?:style|script)>|</?(?:html|head|body|title|meta|link|p|pre|br|hr|div|span|a|h[1-6]|b|i|strong|em|ul|ol|li|code|center|table|tr|t[dh])\b[^>]*>|<!(?:--.*?--|doctype[^>]*)>`)
-	})
-	stackStart = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\s*(?:[\r\n]+\s*(?:at [\w.$<>/]+\(|File "|Caused by: )|Traceback \(most recent call last\)|\bat [\w.$]+\([\w$]+\.(?:java|scala):\d+\))`)
-	})
-	entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&#x27;", "'", "&nbsp;", " ", "&amp;", "&")
+	secretText = lazy(`(?:dapi|dose|dkea|dsap)[0-9a-fA-F-]{8,}|eyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9_.-]*|(?i:bearer|basic) +[A-Za-z0-9._~+/=-]{8,}`)
+	queryText  = lazy(`(https?://[^\s?"'<>]+)\?[^\s"'<>]+`)
+	htmlTag    = lazy(`(?is)<(?:style|script)\b.*?</(?:style|script)>|</?(?:html|head|body|title|meta|link|p|pre|br|hr|div|span|a|h[1-6]|b|i|strong|em|ul|ol|li|code|center|table|tr|t[dh])\b[^>]*>|<!(?:--.*?--|doctype[^>]*)>`)
+	stackStart = lazy(`\s*(?:[\r\n]+\s*(?:at [\w.$<>/]+\(|File "|Caused by: )|Traceback \(most recent call last\)|\bat [\w.$]+\([\w$]+\.(?:java|scala):\d+\))`)
+	entities   = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&#x27;", "'", "&nbsp;", " ", "&amp;", "&")
 )
 
 // clean makes a text from outside fit to show: one bounded line without stack

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -126,29 +125,24 @@ func violations(list gjson.Result, key string, named func(string)) string {
 	return strings.Join(said, "; ")
 }
 
-var codeText = regexp.MustCompile(`^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$`)
+var preText = lazy(`(?is)<pre\b[^>]*>\s*(.*?)\s*</pre>`)
+
+var codeText = lazy(`^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$`)
 
 // text reads the shapes that are not JSON.
 func (c *complaint) text(s string) string {
 	if strings.HasPrefix(s, "<") {
 		c.page = true
-		lower := strings.ToLower(s)
-		if from := strings.Index(lower, "<pre"); from >= 0 {
-			if open := strings.IndexByte(s[from:], '>'); open >= 0 {
-				if n := strings.Index(lower[from:], "</pre>"); n > open {
-					// What is inside may be any other shape of text.
-					if inside := strings.TrimSpace(s[from+open+1 : from+n]); !strings.HasPrefix(inside, "<") {
-						return c.text(entities.Replace(inside))
-					}
-				}
-			}
+		// What is inside <pre> may be any other shape of text.
+		if pre := preText().FindStringSubmatch(s); pre != nil && pre[1] != "" && !strings.HasPrefix(pre[1], "<") {
+			return c.text(entities.Replace(pre[1]))
 		}
 		if clean(s) == "" {
 			return ""
 		}
 		return "a web page: " + shorten(clean(s), 120)
 	}
-	if code, rest, ok := strings.Cut(s, ":"); ok && codeText.MatchString(code) {
+	if code, rest, ok := strings.Cut(s, ":"); ok && codeText().MatchString(code) {
 		c.code = code
 		return strings.TrimSpace(rest)
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"brickmcp/catalog"
 
@@ -123,19 +121,19 @@ func kindByCode(c *complaint) catalog.Kind {
 }
 
 var (
-	hourlyQuota = regexp.MustCompile(`^There were already \d+ jobs created in past \d+ seconds`)
-	goneForGood = regexp.MustCompile(`^Cannot access cluster \S+ that was terminated or unpinned more than`)
-	noSuch      = regexp.MustCompile(`(?i)\b(cluster|job|run|warehouse)\b:? .*\b(?:does not|doesn't) exist`)
+	hourlyQuota = lazy(`^There were already \d+ jobs created in past \d+ seconds`)
+	goneForGood = lazy(`^Cannot access cluster \S+ that was terminated or unpinned more than`)
+	noSuch      = lazy(`(?i)\b(cluster|job|run|warehouse)\b:? .*\b(?:does not|doesn't) exist`)
 )
 
 // kindByText knows the answers whose code says something else than they mean.
 func kindByText(call *catalog.Call, c *complaint) catalog.Kind {
 	switch c.code {
 	case "INVALID_STATE":
-		if hourlyQuota.MatchString(c.message) {
+		if hourlyQuota().MatchString(c.message) {
 			return catalog.Limited
 		}
-		if goneForGood.MatchString(c.message) {
+		if goneForGood().MatchString(c.message) {
 			return catalog.Missing
 		}
 	case "INVALID_PARAMETER_VALUE":
@@ -144,7 +142,7 @@ func kindByText(call *catalog.Call, c *complaint) catalog.Kind {
 		}
 		// A create that names a missing object has a wrong argument; any other
 		// call of the object's own endpoints is about that object.
-		m := noSuch.FindStringSubmatch(c.message)
+		m := noSuch().FindStringSubmatch(c.message)
 		if m != nil && call.Row.Effect != catalog.Create && strings.Contains(call.Row.Path, homes[strings.ToLower(m[1])]) {
 			return catalog.Missing
 		}
@@ -185,7 +183,7 @@ var transientTexts = []string{
 	"Unknown worker environment", "ClusterNotReadyException", "Timed out after ", "deadline exceeded",
 }
 
-var workerEnv = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`worker env \S+ not found`) })
+var workerEnv = lazy(`worker env \S+ not found`)
 
 // transient reports the texts that the workspace's own clients repeat a call at
 // (contract README, section 6.1).
@@ -202,7 +200,7 @@ func transient(c *complaint) bool {
 // attempts are worth it.
 func fateOf(kind catalog.Kind, c *complaint) (fate, int) {
 	switch {
-	case c.code == "QUOTA_EXCEEDED" || c.code == "RESOURCE_LIMIT_EXCEEDED" || hourlyQuota.MatchString(c.message):
+	case c.code == "QUOTA_EXCEEDED" || c.code == "RESOURCE_LIMIT_EXCEEDED" || hourlyQuota().MatchString(c.message):
 		return refused, 0 // waiting a little does not help
 	case kind == catalog.Limited || strings.Contains(c.message, "REQUEST_LIMIT_EXCEEDED"):
 		return rejected, 0
