@@ -256,6 +256,9 @@ func TestAzureCLIHeaders(t *testing.T) {
 	token(t, id)
 	_, err := id.Headers(t.Context())
 	wantError(t, err, "invalid_resource")
+	if !id.source.Refused() {
+		t.Error("the configuration is not worth reading again")
+	}
 
 	// The network being down decides nothing.
 	down := true

@@ -39,6 +39,7 @@ func with(vars ...env) env {
 func pin(method string) env { return env{"DATABRICKS_AUTH_TYPE": method} }
 
 func TestChain(t *testing.T) {
+	covered := map[string]bool{externalBrowser: true} // has tests of its own
 	for _, tt := range []struct {
 		name string
 		env  env
@@ -89,7 +90,7 @@ func TestChain(t *testing.T) {
 		{"msi and secret are two identities", with(adb, msi, azureSecret), "", []string{"More than one", "azure-msi", "azure-client-secret"}},
 		{"pat and azure-cli", with(adb, pat, resource), "", []string{"More than one", "pat", "azure-cli (azure_workspace_resource_id: DATABRICKS_AZURE_RESOURCE_ID"}},
 		{"pat and google", with(aws, pat, google), "", []string{"More than one", "pat", "google-credentials"}},
-		{"two CI systems", with(aws, github, devOps), "github-oidc", nil},
+		{"two CI systems", with(aws, github, devOps), "", []string{"More than one", "github-oidc", "azure-devops-oidc"}},
 
 		{"pinned among two", with(aws, pat, envToken, pin("env-oidc")), "env-oidc", nil},
 		{"pinned beside a stray token", with(aws, pat, pin("databricks-cli")), "databricks-cli", nil},
@@ -111,6 +112,7 @@ func TestChain(t *testing.T) {
 		{"basic", with(aws, env{"DATABRICKS_USERNAME": "u", "DATABRICKS_PASSWORD": "hush"}), "", []string{"basic", "not available"}},
 		{"google", with(aws, google), "", []string{"google-credentials", "not available"}},
 	} {
+		covered[tt.want] = true
 		t.Run(tt.name, func(t *testing.T) {
 			id, err := Resolve(Options{Home: t.TempDir(), Getenv: tt.env.get})
 			if tt.want == "" {
@@ -131,10 +133,13 @@ func TestChain(t *testing.T) {
 			}
 		})
 	}
+	for _, name := range availableMethods() {
+		if !covered[name] {
+			t.Errorf("no case chooses %s", name)
+		}
+	}
 }
 
-// Every method that is available appears in TestChain's table by name, and by
-// profile as by environment.
 func TestChainByProfile(t *testing.T) {
 	text := `
 [__settings__]

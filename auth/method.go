@@ -108,7 +108,7 @@ func (m *method) yields(other *method, s settings) bool {
 	if m.ambient && !s.has("client_id") && !other.ambient {
 		return true
 	}
-	if !m.shared || m.family != other.family {
+	if !m.shared || m.family != other.family || m.ambient && other.ambient {
 		return false
 	}
 	// Between two shared ones the first of the table stands.
