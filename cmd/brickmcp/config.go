@@ -54,7 +54,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.structured, "structured", false, "answer with structured content and a line of text, in place of text")
 	flags.StringVar(&c.rateLimit, "rate-limit", "", "requests to the workspace: documented, off, or `N` a second (default documented)")
 	flags.BoolVar(&c.sandbox, "sandbox", false, "serve an embedded workspace that needs no account")
-	flags.StringArrayVar(&c.faults, "fault", nil, "failure to inject into the sandbox, `RULE` such as 503,count=2 (repeatable)")
+	flags.StringArrayVar(&c.faults, "fault", nil, "failure to inject into the sandbox, `RULE` such as 503:count=2 (repeatable)")
 	flags.IntVar(&c.sandboxSpeed, "sandbox-speed", 1, "let time in the sandbox run `N` times as fast")
 	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error; logs go to stderr")
 	flags.StringVar(&c.logFormat, "log-format", "console", "console or json")
