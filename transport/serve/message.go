@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"encoding/json"
+
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
 )
@@ -21,8 +23,8 @@ type problem struct {
 // parse checks the envelope. mcp-go would call everything that is not quite right
 // a parse error without an id, which leaves the client waiting for its answer.
 func parse(raw []byte) (message, *problem) {
-	if !gjson.ValidBytes(raw) {
-		return message{}, &problem{mcp.PARSE_ERROR, "the message is not valid JSON"}
+	if !json.Valid(raw) { // not gjson.Valid: its recursion has no limit, and a line of 16 million brackets would end the process
+		return message{}, &problem{mcp.PARSE_ERROR, "the message is not valid JSON, or nests too deep"}
 	}
 	root := gjson.ParseBytes(raw)
 	switch {
@@ -61,6 +63,8 @@ func parse(raw []byte) (message, *problem) {
 		return m, &problem{mcp.INVALID_REQUEST, `jsonrpc must be "2.0"`}
 	case !method.Exists() && response:
 		return m, nil
+	case response: // mcp-go would not answer it
+		return m, &problem{mcp.INVALID_REQUEST, "a message is a request or a response, not both"}
 	case method.Type != gjson.String || method.Str == "":
 		return m, &problem{mcp.INVALID_REQUEST, "method must be a string"}
 	case params.Exists() && !params.IsObject() && params.Type != gjson.Null:

@@ -5,7 +5,6 @@
 package serve
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -27,7 +26,8 @@ const (
 	maxInFlight = 1000
 	// drainTime is how long running calls may still answer after the end of input.
 	drainTime = 2 * time.Second
-	// abortTime is how long cancelled calls may take to say so.
+	// abortTime is how long cancelled calls may take to say so, and a client to
+	// read that.
 	abortTime = 500 * time.Millisecond
 )
 
@@ -66,6 +66,7 @@ func (s *Stdio) Run(ctx context.Context) error {
 	}
 	defer s.Server.UnregisterSession(requests, s.session.SessionID())
 	s.ctx = s.Server.WithContext(requests, s.session)
+	defer context.AfterFunc(ctx, s.writer.expire)()
 
 	lines := make(chan line)
 	stop := make(chan struct{})
@@ -119,7 +120,7 @@ func (s *Stdio) drain(abort context.CancelFunc) {
 // receive handles one line; it returns at once.
 func (s *Stdio) receive(l line) {
 	if l.tooLong {
-		s.refuse(l.id(), mcp.INVALID_REQUEST, fmt.Sprintf("the message is longer than %d MiB; pass large contents by local_path", maxLine>>20))
+		s.refuse(l.id, mcp.INVALID_REQUEST, fmt.Sprintf("the message is longer than %d MiB; pass large contents by local_path", maxLine>>20))
 		return
 	}
 	if len(bytes.TrimSpace(l.text)) == 0 {
@@ -158,7 +159,12 @@ func (s *Stdio) start(message message) {
 		s.refuse(message.id, mcp.INVALID_REQUEST, "a request with this id is still running")
 		return
 	}
-	s.slots <- struct{}{}
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.writer.broken: // nobody is left to answer
+		cancel()
+		return
+	}
 	s.running.Go(func() {
 		defer func() {
 			s.mu.Lock()
@@ -207,74 +213,5 @@ func (s *Stdio) refuse(id []byte, code int, text string) {
 	encoded, err := encode(mcp.NewJSONRPCError(mcp.NewRequestId(nil), code, text, nil), id)
 	if err == nil {
 		s.writer.write(encoded)
-	}
-}
-
-// line is one line of input, without its end.
-type line struct {
-	text    []byte
-	tooLong bool // text holds only the beginning
-	err     error
-}
-
-// id finds the id of a message that was cut, if it stands near its beginning.
-func (l line) id() []byte {
-	id := gjson.GetBytes(l.text, "id")
-	if id.Type == gjson.String || id.Type == gjson.Number {
-		return []byte(id.Raw)
-	}
-	return nil
-}
-
-// readLines sends lines until the end of input. Reading cannot be interrupted,
-// so it runs beside the loop and ends with the process at the latest.
-func readLines(in io.Reader, lines chan<- line, stop <-chan struct{}) {
-	defer close(lines)
-	reader := bufio.NewReaderSize(in, 64<<10)
-	for {
-		l := readLine(reader, maxLine)
-		if l.err != nil && len(l.text) > 0 { // a last line without a newline
-			select {
-			case lines <- line{text: l.text, tooLong: l.tooLong}:
-			case <-stop:
-				return
-			}
-		}
-		if l.err != nil {
-			l.text = nil
-		}
-		select {
-		case lines <- l:
-		case <-stop:
-			return
-		}
-		if l.err != nil {
-			return
-		}
-	}
-}
-
-// readLine reads up to a newline. Of a line above limit it keeps the first 4 kB
-// and skips the rest.
-func readLine(reader *bufio.Reader, limit int) line {
-	const keep = 4 << 10
-	var l line
-	for {
-		part, err := reader.ReadSlice('\n')
-		if len(l.text)+len(part) > limit {
-			l.tooLong = true
-			l.text = append(l.text, part...)[:keep:keep]
-			limit = -1
-		} else if !l.tooLong {
-			l.text = append(l.text, part...)
-		}
-		if err == bufio.ErrBufferFull {
-			continue
-		}
-		l.err = err
-		if !l.tooLong {
-			l.text = bytes.TrimRight(l.text, "\r\n")
-		}
-		return l
 	}
 }

@@ -3,9 +3,11 @@ package serve
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -17,9 +19,10 @@ type writer struct {
 	responses chan []byte
 	notes     <-chan mcp.JSONRPCNotification
 	broken    chan struct{} // closed when out cannot be written any more
-	err       error         // why; read after done
-	done      chan struct{}
+	err       error         // why; read after broken
+	done      chan struct{} // closed when everything is written
 	closing   sync.Once
+	failing   sync.Once
 }
 
 func newWriter(out io.Writer, notes <-chan mcp.JSONRPCNotification) *writer {
@@ -37,15 +40,39 @@ func (w *writer) write(encoded []byte) {
 	}
 }
 
-// close writes what is queued and returns the error of the stream, if any.
+// close writes what is queued and returns the error of the stream, if any. It
+// takes as long as the client takes to read.
 func (w *writer) close() error {
 	w.closing.Do(func() { w.write(nil) }) // nil: the end
-	<-w.done
-	return w.err
+	select {
+	case <-w.done:
+		return nil
+	case <-w.broken:
+		return w.err
+	}
 }
 
+func (w *writer) fail(err error) {
+	w.failing.Do(func() {
+		w.err = fmt.Errorf("write to the client: %w", err)
+		close(w.broken)
+	})
+}
+
+// expire bounds everything that waits for the client, once the process has been
+// told to end: one that does not read must not keep it alive.
+func (w *writer) expire() {
+	select {
+	case <-w.done:
+	case <-w.broken:
+	case <-time.After(drainTime + 2*abortTime):
+		w.fail(errNotRead)
+	}
+}
+
+var errNotRead = errors.New("it does not read")
+
 func (w *writer) run() {
-	defer close(w.done)
 	for {
 		var err error
 		select {
@@ -55,7 +82,8 @@ func (w *writer) run() {
 			for err == nil && len(w.notes) > 0 {
 				err = w.note(<-w.notes)
 			}
-			if encoded == nil {
+			if encoded == nil && err == nil {
+				close(w.done)
 				return
 			}
 			if err == nil {
@@ -63,8 +91,7 @@ func (w *writer) run() {
 			}
 		}
 		if err != nil {
-			w.err = fmt.Errorf("write to the client: %w", err)
-			close(w.broken)
+			w.fail(err)
 			return
 		}
 	}
