@@ -69,15 +69,18 @@ func (a *analyzer) relation(r relation, sc *scope, f *fromClause) (string, error
 
 // derived puts a plan into scope as (…) AS t.
 func (a *analyzer) derived(p plan, alias string, columns []string, sc *scope) (string, error) {
+	if alias == "" {
+		return a.derivedAs(p, nil, columns, sc)
+	}
+	return a.derivedAs(p, []string{alias}, columns, sc)
+}
+
+func (a *analyzer) derivedAs(p plan, qualifier, columns []string, sc *scope) (string, error) {
 	cols, err := renamed(p.cols, columns)
 	if err != nil {
 		return "", err
 	}
 	name := a.alias("t")
-	var qualifier []string
-	if alias != "" {
-		qualifier = []string{alias}
-	}
 	sc.push(bindPlan(plan{cols: cols}, name, qualifier))
 	return "(" + p.sql + ") AS " + name, nil
 }
@@ -114,9 +117,7 @@ func (a *analyzer) table(r *tableRel, sc *scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text, err := a.derived(p, "", r.columns, sc)
-		sc.rels[len(sc.rels)-1].qualifier = qualifier
-		return text, err
+		return a.derivedAs(p, qualifier, r.columns, sc)
 	}
 	t, err := a.readable(full, parts)
 	if err != nil {
@@ -127,11 +128,7 @@ func (a *analyzer) table(r *tableRel, sc *scope) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text, err := a.derived(p, "", r.columns, sc)
-		if err == nil {
-			sc.rels[len(sc.rels)-1].qualifier = qualifier
-		}
-		return text, err
+		return a.derivedAs(p, qualifier, r.columns, sc)
 	}
 	cols, err := renamed(t.Columns, r.columns)
 	if err != nil {

@@ -28,7 +28,8 @@ func FuzzStatement(f *testing.F) {
 		}
 	}
 	for _, s := range []string{"SELECT " + strings.Repeat("(", 500), "SELECT " + strings.Repeat("-", 500) + "1", "SELECT " + strings.Repeat("NOT ", 500) + "1", strings.Repeat("/*", 500),
-		"SELECT 1" + strings.Repeat("+1", 2000), "SELECT CAST(1 AS " + strings.Repeat("ARRAY<", 500), "\x00", "SELECT '\xff'", "SELECT `", "SELECT :", "SELECT a.b.c.d.e.f FROM t", "SELECT ? ? ?"} {
+		"SELECT 1" + strings.Repeat("+1", 2000), "SELECT CAST(1 AS " + strings.Repeat("ARRAY<", 500), "\x00", "SELECT '\xff'", "SELECT `", "SELECT :", "SELECT a.b.c.d.e.f FROM t", "SELECT ? ? ?",
+		"SELECT 0 FROM system.information_schema.columns a(a)"} {
 		f.Add(s)
 	}
 	e, _ := open(f)

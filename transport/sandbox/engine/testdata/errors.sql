@@ -325,3 +325,11 @@ error [DISTINCT_WINDOW_FUNCTION_UNSUPPORTED] Distinct window functions are not s
 VALUES (1, 2), (3)
 ----
 error [INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH] Invalid inline table. Inline table expected 2 columns but found 1 columns in row 1. SQLSTATE: 42000
+
+SELECT 0 FROM system.information_schema.columns a(a)
+----
+error [ASSIGNMENT_ARITY_MISMATCH] The number of columns or variables assigned or aliased: 1 does not match the number of source expressions: 13. SQLSTATE: 42802
+
+SELECT 0 FROM (SELECT 1, 2) t(x)
+----
+error [ASSIGNMENT_ARITY_MISMATCH] The number of columns or variables assigned or aliased: 1 does not match the number of source expressions: 2. SQLSTATE: 42802
