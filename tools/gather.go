@@ -89,7 +89,7 @@ type joined struct {
 // the first item that did not fit, or -1, and the number of items in array.
 func (j *joined) add(array gjson.Result, skip, room int) (cut, count int) {
 	cut = -1
-	array.ForEach(func(_, item gjson.Result) bool {
+	eachItem(array, func(item gjson.Result) bool {
 		count++
 		if count <= skip || cut >= 0 {
 			return true

@@ -33,7 +33,7 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		page := gjson.ParseBytes(answer.Body)
 		total := 0
 		cut := -1
-		page.Get(row.Items).ForEach(func(_, item gjson.Result) bool {
+		eachItem(page.Get(row.Items), func(item gjson.Result) bool {
 			total++
 			if total <= call.Page.Skip {
 				return true
@@ -80,6 +80,13 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		tail.texts("absent_fields", names)
 	}
 	return tail.bytes(), nil
+}
+
+// eachItem visits the items of an array; what is no array has none.
+func eachItem(array gjson.Result, visit func(gjson.Result) bool) {
+	if array.IsArray() {
+		array.ForEach(func(_, item gjson.Result) bool { return visit(item) })
+	}
 }
 
 // absent finds the fields that a caller asked for and no item has: most likely

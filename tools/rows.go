@@ -29,7 +29,7 @@ type manifest struct {
 
 func newManifest(v gjson.Result) manifest {
 	m := manifest{format: v.Get("format").Str, totalRows: v.Get("total_row_count"), limited: v.Get("truncated").Bool()}
-	v.Get("schema.columns").ForEach(func(_, column gjson.Result) bool {
+	eachItem(v.Get("schema.columns"), func(column gjson.Result) bool {
 		m.names = append(m.names, column.Get("name").Str)
 		m.types = append(m.types, column.Get("type_text").Str)
 		m.numeric = append(m.numeric, isNumeric(column.Get("type_name").Str))
@@ -131,7 +131,7 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 			return nil, err
 		}
 	} else {
-		result.Get("data_array").ForEach(func(_, row gjson.Result) bool { return w.row(row) })
+		eachItem(result.Get("data_array"), w.row)
 	}
 
 	o := object{buf: append(w.out, ']')}
@@ -211,7 +211,7 @@ func (w *rowWriter) row(row gjson.Result) bool {
 	start := len(w.out)
 	w.out = append(w.out, '[')
 	column := 0
-	row.ForEach(func(_, cell gjson.Result) bool {
+	eachItem(row, func(cell gjson.Result) bool {
 		if column > 0 {
 			w.out = append(w.out, ',')
 		}
@@ -287,23 +287,26 @@ func (w *rowWriter) readCSV(body io.Reader, broken func(error) error) error {
 	}
 }
 
-// isExactNumber reports whether s is a JSON number that a double gives back as it
-// stands: at most 15 significant digits always are; longer ones only when the
-// shortest form of the double is the same.
+// isExactNumber reports whether s is a JSON number that a double holds as it
+// stands: its digits are those of the shortest form of that double.
 func isExactNumber(s string) bool {
-	if s == "" || !gjson.Valid(s) || s[0] != '-' && (s[0] < '0' || s[0] > '9') {
+	if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') || !gjson.Valid(s) {
 		return false
 	}
-	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
-	digits := strings.TrimLeft(strings.ReplaceAll(strings.TrimPrefix(mantissa, "-"), ".", ""), "0")
-	if len(digits) <= 15 {
-		f, err := strconv.ParseFloat(s, 64)
-		return err == nil && (f != 0 || digits == "")
-	}
+	digits := significant(s)
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return false
+	if err != nil || f == 0 {
+		return err == nil && digits == ""
 	}
-	shortest := strconv.FormatFloat(f, 'f', -1, 64)
-	return shortest == s || shortest+".0" == s || strings.EqualFold(strconv.FormatFloat(f, 'E', -1, 64), s)
+	return len(digits) <= 15 || digits == significant(strconv.FormatFloat(f, 'e', -1, 64))
+}
+
+// significant are the digits of a number without sign, point, exponent and the
+// zeros at either end.
+func significant(number string) string {
+	mantissa := strings.TrimPrefix(number, "-")
+	if e := strings.IndexAny(mantissa, "eE"); e >= 0 {
+		mantissa = mantissa[:e]
+	}
+	return strings.Trim(strings.Replace(mantissa, ".", "", 1), "0")
 }

@@ -22,6 +22,8 @@ const (
 	askedWait = 5 * time.Second
 	// defaultWait is the API's own default of wait_timeout.
 	defaultWait = 10 * time.Second
+	// maxWait leaves a call the time to answer with the handle.
+	maxWait = callTime - 2*time.Second
 	// cancelTime bounds the clean-up behind a cancelled call.
 	cancelTime = 10 * time.Second
 )
@@ -34,6 +36,7 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 	wait := defaultWait
 	if text, ok := argument[string](call, "wait_timeout"); ok {
 		wait, _ = time.ParseDuration(text) // Bind has checked the form
+		wait = min(wait, maxWait)
 	}
 	action, _ := argument[string](call, "on_wait_timeout")
 	asked := *call
@@ -52,7 +55,7 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 		return nil, err
 	}
 	st := newStatement(answer)
-	for !st.ended() && time.Since(began) < wait {
+	for !st.ended() && time.Since(began) < wait && ctx.Err() == nil {
 		if st, err = s.poll(ctx, st, min(wait-time.Since(began), pause(time.Since(began)))); err != nil {
 			return nil, err
 		}
@@ -82,7 +85,7 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 		defer stop()
 		answer, err := s.api.Do(detached, call)
 		outcomes <- outcome{answer, err}
-		if err != nil || ctx.Err() == nil {
+		if err != nil || !errors.Is(ctx.Err(), context.Canceled) {
 			return
 		}
 		if st := newStatement(answer); !st.ended() {
@@ -91,13 +94,17 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 	})
 	select {
 	case o := <-outcomes:
-		if ctx.Err() != nil {
-			return nil, cancelled(ctx, call, "the statement is being cancelled there")
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			return o.answer, o.err
 		}
-		return o.answer, o.err
 	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, cancelled(ctx, call, "the statement is being cancelled there")
 	}
+	return nil, &catalog.Error{Kind: catalog.UnknownFate, Err: ctx.Err(),
+		Message: call.About() + ": the workspace did not answer within " + callTime.String() + "; the statement may run there",
+		Advice:  call.Row.Verify}
 }
 
 // poll waits, then asks for the statement's state. A failed question does not
@@ -109,8 +116,7 @@ func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (s
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		s.background.Go(func() { s.cancelStatement(context.WithoutCancel(ctx), st.id) })
-		return st, cancelled(ctx, st.call(), "statement "+st.id+" is being cancelled there")
+		return st, s.abandon(ctx, st)
 	}
 	call, err := catalog.GetStatement.Bind(jsonObject("statement_id", st.id))
 	if err != nil {
@@ -118,14 +124,23 @@ func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (s
 	}
 	answer, err := s.api.Do(ctx, call)
 	if ctx.Err() != nil {
-		s.background.Go(func() { s.cancelStatement(context.WithoutCancel(ctx), st.id) })
-		return st, cancelled(ctx, st.call(), "statement "+st.id+" is being cancelled there")
+		return st, s.abandon(ctx, st)
 	}
 	if err != nil {
 		s.log.Info("polling a statement failed; it goes on", zap.String("statement_id", st.id), zap.Error(err))
 		return st, nil
 	}
 	return newStatement(answer), nil
+}
+
+// abandon cancels the statement of a call that its client gave up. At a deadline
+// it does nothing: the statement goes on, and its handle is the answer.
+func (s *Server) abandon(ctx context.Context, st statement) error {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		return nil
+	}
+	s.background.Go(func() { s.cancelStatement(context.WithoutCancel(ctx), st.id) })
+	return cancelled(ctx, st.call(), "statement "+st.id+" is being cancelled there")
 }
 
 // pause grows from half a second to five, like the workspace's own clients.
@@ -145,12 +160,8 @@ func (s *Server) cancelStatement(ctx context.Context, id string) {
 	}
 }
 
-// cancelled is the error of a call that its client, or its deadline, ended.
+// cancelled is the error of a call that its client gave up.
 func cancelled(ctx context.Context, call *catalog.Call, there string) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &catalog.Error{Kind: catalog.Busy, Message: call.About() + ": not done after " + callTime.String() + "; " + there,
-			Advice: "Ask for less at a time, or use a handle: wait_timeout=0s returns the statement_id at once.", Err: ctx.Err()}
-	}
 	return &catalog.Error{Kind: catalog.Busy, Message: call.About() + ": cancelled by the client; " + there,
 		Advice: "Call again when it is wanted after all.", Err: ctx.Err()}
 }
