@@ -99,6 +99,9 @@ func (u *u2m) startAttempt(ctx context.Context) (address string, expires time.Ti
 			return u.runAttempt(ctx, lock)
 		}
 		if r, ok := u.attemptElsewhere(); ok {
+			u.mu.Lock()
+			u.lastTry = nil // told once; what counts now is the other's
+			u.mu.Unlock()
 			return r.URL, r.ExpiresAt, nil
 		}
 		if pause(ctx, lockPoll) != nil {
@@ -201,9 +204,10 @@ func (u *u2m) stopAttempt() {
 // awaitPoll is how often AwaitSignIn looks whether another process has done it.
 const awaitPoll = 250 * time.Millisecond
 
-// AwaitSignIn returns nil when there is a usable sign-in, or an error when ctx
-// is over. It starts nothing; for whoever shows a person Error.SignInURL and
-// wants to go on by itself.
+// AwaitSignIn returns nil when there is a usable sign-in, or an error when the
+// attempt of this process has come to nothing or ctx is over. It starts
+// nothing; for whoever shows a person Error.SignInURL and wants to go on by
+// itself.
 func (c *Credential) AwaitSignIn(ctx context.Context) error {
 	for {
 		id, err := c.Identity()
@@ -218,6 +222,13 @@ func (c *Credential) AwaitSignIn(ctx context.Context) error {
 			if _, ok := u.usable(r); ok {
 				return nil
 			}
+		}
+		u.mu.Lock()
+		over := u.attempt == nil && u.lastTry != nil
+		why := u.lastTry
+		u.mu.Unlock()
+		if over {
+			return why
 		}
 		if err := pause(ctx, awaitPoll); err != nil {
 			return err
@@ -244,8 +255,8 @@ func (c *Credential) Close(ctx context.Context) error {
 	go func() {
 		defer close(done)
 		u.refreshing.Lock()
-		u.refreshing.Unlock() //nolint:staticcheck // only to wait for its holder
 		u.saveUnsaved(ctx)
+		u.refreshing.Unlock()
 		u.mu.Lock()
 		running := u.attempt
 		u.mu.Unlock()

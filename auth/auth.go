@@ -20,6 +20,11 @@
 // a host (databricks-cli) is never guessed but named by auth_type, and what a
 // CI system offers to every job (github-oidc, azure-devops-oidc) counts only
 // where nothing else is set.
+//
+// A person signs in with a browser: Login at a terminal, or in the background
+// of a server, where the Error of a call carries the address to open. What
+// they get is kept in a store that all processes of the user share; see store
+// and tokenwrite.go for what happens when two of them, or a kill, meet.
 package auth
 
 import (

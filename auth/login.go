@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -73,7 +74,10 @@ func Login(ctx context.Context, o LoginOptions) (*LoginResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	var printing sync.Mutex
 	say := func(format string, args ...any) {
+		printing.Lock()
+		defer printing.Unlock()
 		if o.Out != nil {
 			_, _ = fmt.Fprintf(o.Out, format, args...) // a closed stderr must not end a sign-in
 		}
@@ -85,9 +89,11 @@ func Login(ctx context.Context, o LoginOptions) (*LoginResult, error) {
 		go f.paste(o.In, say)
 	}
 	if o.OpenBrowser != nil {
-		if err := o.OpenBrowser(f.url()); err != nil {
-			say("No browser could be opened from here.\n")
-		}
+		go func() { // some launchers return only when the browser is closed
+			if o.OpenBrowser(f.url()) != nil {
+				say("No browser could be opened from here.\n")
+			}
+		}()
 	}
 	result, err := f.wait(ctx)
 	if err != nil {

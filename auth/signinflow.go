@@ -57,7 +57,9 @@ type flow struct {
 func beginFlow(ctx context.Context, t target, o Options, s *store, client *http.Client) (*flow, error) {
 	x := explainer{host: t.key.Host, clientID: t.key.ClientID, now: o.Now}
 	e := endpoints{client: client, host: t.key.Host, accountID: t.key.AccountID, discoveryURL: t.discoveryURL, explain: x}
-	where, err := e.both(ctx)
+	discovery, cancel := context.WithTimeout(ctx, exchangeLimit)
+	where, err := e.both(discovery)
+	cancel()
 	if err != nil {
 		return nil, err
 	}
