@@ -84,7 +84,7 @@ func TestLongLines(t *testing.T) {
 	for _, c := range []struct {
 		length   int
 		accepted bool
-	}{{10_000_000, true}, {maxLine - 200, true}, {maxLine, false}, {40 << 20, false}} {
+	}{{10_000_000, true}, {maxLine, false}} {
 		p.send(`{"method":"tools/call","params":{"name":"measure","arguments":{"text":"%s"}},"jsonrpc":"2.0","id":%d}`, strings.Repeat("a", c.length), c.length)
 		answer := p.receive()
 		if answer.Get("id").Int() != int64(c.length) {
@@ -202,7 +202,7 @@ func TestMoreCallsThanSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, newServer(map[string]server.ToolHandlerFunc{"slow": take(time.Second)}))
 		began := time.Now()
-		const calls = 2*maxInFlight + 10
+		const calls = maxInFlight + 10
 		for i := range calls {
 			p.call(fmt.Sprint(i), "slow")
 		}
@@ -213,8 +213,8 @@ func TestMoreCallsThanSlots(t *testing.T) {
 		if n := len(byID(t, lines)); n != calls {
 			t.Errorf("%d answers", n)
 		}
-		if waited := time.Since(began); waited != 3*time.Second {
-			t.Errorf("took %v, want three rounds of 1s", waited)
+		if waited := time.Since(began); waited != 2*time.Second {
+			t.Errorf("took %v, want two rounds of 1s", waited)
 		}
 	})
 }
