@@ -82,8 +82,8 @@ func newApplicationID(scimID string) string {
 }
 
 // seedPeople is the staff of a small retail company and its machines.
-func seedPeople(clock Clock, life time.Duration) *people {
-	p := &people{clock: clock, life: life, tokens: map[string]accessToken{}, secrets: map[string]string{}}
+func seedPeople(life time.Duration) *people {
+	p := &people{life: life, tokens: map[string]accessToken{}, secrets: map[string]string{}}
 	for _, g := range []group{{id: "1001", name: "admins"}, {id: "1002", name: "users"}, {id: "1003", name: "analysts"}, {id: "1004", name: "data-engineers"}} {
 		p.groups = append(p.groups, &group{id: "84710293650" + g.id, name: g.name})
 	}

@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +55,11 @@ func (r *run) fate(a *attempt) fate {
 	if a.task.Condition != nil {
 		f.setup, f.work = 0, 200*time.Millisecond
 	}
+	if path := a.part.absent[a.task.Key]; path != "" {
+		f.work, f.code, f.kind = 0, "RESOURCE_NOT_FOUND", "CLIENT_ERROR"
+		f.message = fmt.Sprintf("Unable to access the notebook %q. Either it does not exist, or the identity used to run this job, %s, lacks the required permissions.", path, r.runsAs())
+		return f
+	}
 	if r.job == nil {
 		return f
 	}
@@ -66,6 +73,52 @@ func (r *run) fate(a *attempt) fate {
 		}
 	}
 	return f
+}
+
+// runsAs is the identity a run acts for.
+func (r *run) runsAs() string {
+	if r.job != nil {
+		return r.job.runAs
+	}
+	return r.creator
+}
+
+// absent lists the notebooks of a run that its identity cannot read when it
+// begins, by task key. Those from git are not looked for.
+func (js *jobs) absent(r *run, spec *jobSpec) map[string]string {
+	out := map[string]string{}
+	for i := range spec.Tasks {
+		task := &spec.Tasks[i]
+		if task.ForEach != nil {
+			task = &task.ForEach.Task
+		}
+		nb := task.Notebook
+		if nb != nil && spec.GitSource == nil && nb.Source != "GIT" && !js.notebook(r.runsAs(), nb.Path) {
+			out[task.Key] = nb.Path
+		}
+	}
+	return out
+}
+
+// readsNotebook says whether a user or service principal can read a notebook.
+func (w *Workspace) readsNotebook(identity, path string) bool {
+	w.people.mu.Lock()
+	at := slices.IndexFunc(w.people.members, func(m *member) bool { return m.name == identity })
+	var who *principal
+	if at >= 0 {
+		who = w.people.principal(w.people.members[at])
+	}
+	w.people.mu.Unlock()
+	place, err := readPath(path)
+	if who == nil || err != nil {
+		return false
+	}
+	nb := w.notebooks
+	nb.seed.Do(nb.plant)
+	nb.mu.Lock()
+	defer nb.mu.Unlock()
+	n, err := nb.at(who, place)
+	return err == nil && n.value.kind == kindNotebook
 }
 
 func (t *trouble) strikes(r *run, a *attempt) bool {

@@ -83,7 +83,7 @@ func (f *faults) serve(rw http.ResponseWriter, r *http.Request, next http.Handle
 		select {
 		case <-timer.C:
 		case <-r.Context().Done():
-			return
+			panic(http.ErrAbortHandler) // nobody waits for an answer
 		}
 	}
 	if rule == nil {

@@ -19,6 +19,8 @@ type jobs struct {
 	tokens map[string]int64
 	ids    runIDs
 	made   int64 // jobs made so far
+	// notebook says whether the identity can read a notebook
+	notebook func(identity, path string) bool
 }
 
 type job struct {
@@ -44,7 +46,7 @@ const (
 )
 
 func addJobs(w *Workspace) error {
-	js := &jobs{born: w.clock.Now(), tokens: map[string]int64{}}
+	js := &jobs{born: w.clock.Now(), tokens: map[string]int64{}, notebook: w.readsNotebook}
 	w.jobs = js
 	for _, version := range []string{"2.1", "2.2"} {
 		root := "/api/" + version + "/jobs/"

@@ -13,7 +13,9 @@ import (
 const jobsPath = "/api/2.2/jobs/"
 
 // task is a notebook task; on names what it depends on.
-func task(key string, on ...string) object { return notebook(key, "/Shared/nb", on...) }
+func task(key string, on ...string) object {
+	return notebook(key, "/Shared/etl/validate_orders", on...)
+}
 
 func (c caller) createJob(body object) json.Number {
 	c.t.Helper()

@@ -93,6 +93,7 @@ type taskSpec struct {
 	Environment string `json:"environment_key"`
 	Notebook    *struct {
 		Path       string            `json:"notebook_path"`
+		Source     string            `json:"source"`
 		Parameters map[string]string `json:"base_parameters"`
 	} `json:"notebook_task"`
 	Condition *struct {

@@ -45,21 +45,14 @@ type people struct {
 	secrets map[string]string // application id -> OAuth secret
 	key     []byte            // signs access tokens
 	next    int64             // SCIM ids
-	clock   Clock
 	life    time.Duration
 }
 
 func addPeople(w *Workspace) error {
-	w.people = seedPeople(w.clock, w.tokenLifetime)
+	w.people = seedPeople(w.tokenLifetime)
 	w.people.serveSCIM(w)
 	w.people.serveOAuth(w)
 	return nil
-}
-
-// authenticate says who sent r; nil: nobody this workspace knows.
-func (p *people) authenticate(r *http.Request) *principal {
-	who, _ := p.identify(r, p.clock.Now())
-	return who
 }
 
 // identify says who sent r, or why it cannot be told.

@@ -46,7 +46,7 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		// Last to first: the request body is closed, the answer completed, the
 		// handler's context released.
 		defer cancel()
-		defer func() { out.finish(recover()) }()
+		defer func() { out.finish(recover(), req.Context().Err()) }()
 		defer in.Body.Close()
 		t.w.ServeHTTP(out, in)
 	}()
@@ -55,6 +55,10 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	case <-req.Context().Done():
 		_ = out.feed.CloseWithError(req.Context().Err())
 		return nil, req.Context().Err()
+	}
+	if err := req.Context().Err(); err != nil { // both were ready: leaving wins
+		_ = out.feed.CloseWithError(err)
+		return nil, err
 	}
 	if out.broken != nil {
 		return nil, out.broken
@@ -145,8 +149,9 @@ func (s *sink) FlushError() error {
 	return err
 }
 
-// finish ends the answer after the handler returned or panicked.
-func (s *sink) finish(panicked any) {
+// finish ends the answer after the handler returned or panicked; gone is why
+// the client does not wait for it any more, if so.
+func (s *sink) finish(panicked any, gone error) {
 	if panicked != nil {
 		err := error(errReset)
 		if e, ok := panicked.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
@@ -158,7 +163,7 @@ func (s *sink) finish(panicked any) {
 	}
 	s.WriteHeader(http.StatusOK)
 	s.once.Do(func() { s.whole = true; close(s.ready) })
-	_ = s.feed.Close()
+	_ = s.feed.CloseWithError(gone) // nil: the end of the body
 }
 
 // streamed is a body that comes through the pipe. Closing it early cancels the

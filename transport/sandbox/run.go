@@ -43,6 +43,7 @@ type part struct {
 	settings  object
 	first     int64             // sequence number of its first task run id
 	tasks     map[string]bool   // keys of the tasks it executes; nil: all
+	absent    map[string]string // notebooks that are not there, by task key
 	params    map[string]string // job parameters that a repair changed
 }
 
@@ -123,7 +124,11 @@ func (js *jobs) newPart(r *run, spec *jobSpec, settings object, only map[string]
 		n += spec.Tasks[i].slots()
 	}
 	first := js.ids.reserve(r, n)
-	return &part{id: runID(first), first: first + 1, spec: spec, settings: settings, tasks: only}
+	p := &part{id: runID(first), first: first + 1, spec: spec, settings: settings, tasks: only}
+	if !r.history {
+		p.absent = js.absent(r, spec)
+	}
+	return p
 }
 
 // begin starts a run.

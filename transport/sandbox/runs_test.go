@@ -3,9 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -355,6 +353,32 @@ func TestCancelRun(t *testing.T) {
 	}
 }
 
+// A notebook that is not there, or that the identity of the run cannot read,
+// fails its task; what the run found when it began stays so.
+func TestMissingNotebook(t *testing.T) {
+	ana, ben, clock := newCallers(t)
+	const private = "/Users/ana@example.com/scratch"
+	run := func(c caller, path string) map[string]any {
+		id := c.call("POST", jobsPath+"runs/submit", object{"tasks": []object{notebook("a", path)}})["run_id"].(json.Number)
+		clock.advance(time.Minute)
+		return c.run(id)
+	}
+	if legacy, _ := brief(run(ana, "/Workspace"+private)); legacy != "TERMINATED/SUCCESS" {
+		t.Error(legacy)
+	}
+	for who, got := range map[string]map[string]any{"ben@example.com": run(ben, private), "ana@example.com": run(ana, "/Users/ana@example.com/nope")} {
+		legacy, current := brief(got)
+		if legacy != "INTERNAL_ERROR/FAILED" || current != "TERMINATED/RESOURCE_NOT_FOUND/CLIENT_ERROR" {
+			t.Error(legacy, current)
+		}
+		task := got["tasks"].([]any)[0].(map[string]any)["run_id"].(json.Number)
+		why, _ := ana.get(jobsPath + "runs/get-output?run_id=" + task.String())["error"].(string)
+		if !strings.HasPrefix(why, "Unable to access the notebook") || !strings.Contains(why, who) {
+			t.Error(why)
+		}
+	}
+}
+
 func TestTimeouts(t *testing.T) {
 	ana, _, clock := newCallers(t)
 	job := ana.createJob(object{"timeout_seconds": 2, "tasks": []object{task("a"), task("b", "a")}})
@@ -368,49 +392,6 @@ func TestTimeouts(t *testing.T) {
 	if legacy, _ := brief(ana.run(part)); legacy != "TERMINATED/SUCCESS_WITH_FAILURES" {
 		t.Error("a task that is no leaf timed out:", legacy)
 	}
-}
-
-func TestQueue(t *testing.T) {
-	ana, _, clock := newCallers(t)
-	job := ana.createJob(object{"tasks": []object{task("a")}})
-	first, second, third := ana.runNow(object{"job_id": job}), ana.runNow(object{"job_id": job}), ana.runNow(object{"job_id": job})
-	queued := ana.run(second)
-	if legacy, current := brief(queued); legacy != "QUEUED" || current != "QUEUED" ||
-		queued["status"].(map[string]any)["queue_details"].(map[string]any)["code"] != "MAX_CONCURRENT_RUNS_REACHED" {
-		t.Error(queued)
-	}
-	if got := ends(queued); got["a"] != "QUEUED" {
-		t.Error(got)
-	}
-	ana.call("POST", jobsPath+"runs/cancel", object{"run_id": second})
-	if legacy, _ := brief(ana.run(second)); legacy != "TERMINATED/CANCELED" {
-		t.Error("a cancelled queued run:", legacy)
-	}
-	clock.advance(time.Minute)
-	one, three := ana.run(first), ana.run(third)
-	if one["end_time"] != three["start_time"] {
-		t.Error("the third began", three["start_time"], "though the first ended", one["end_time"])
-	}
-	if legacy, _ := brief(three); legacy != "TERMINATED/SUCCESS" || three["queue_duration"] == json.Number("0") {
-		t.Error(legacy, three["queue_duration"])
-	}
-	ana.runNow(object{"job_id": job})
-	skipped := ana.run(ana.runNow(object{"job_id": job, "queue": object{"enabled": false}}))
-	if legacy, current := brief(skipped); legacy != "SKIPPED/MAXIMUM_CONCURRENT_RUNS_REACHED" || current != "TERMINATED/MAX_CONCURRENT_RUNS_EXCEEDED/CLIENT_ERROR" {
-		t.Error(legacy, current)
-	}
-	// Made through API 2.1 a job does not queue.
-	old := ana.call("POST", "/api/2.1/jobs/create", object{"tasks": []object{task("a")}})["job_id"]
-	ana.runNow(object{"job_id": old})
-	if legacy, _ := brief(ana.run(ana.runNow(object{"job_id": old}))); legacy != "SKIPPED/MAXIMUM_CONCURRENT_RUNS_REACHED" {
-		t.Error(legacy)
-	}
-	ana.call("POST", jobsPath+"runs/cancel-all", object{"job_id": old})
-	clock.advance(cancelling)
-	if got := ana.get(jobsPath + "runs/list?active_only=true&job_id=" + old.(json.Number).String()); got["runs"] != nil {
-		t.Error(got)
-	}
-	ana.refused("POST", jobsPath+"runs/cancel-all", object{}, 400, "INVALID_PARAMETER_VALUE")
 }
 
 func TestRunNowSelection(t *testing.T) {
@@ -440,146 +421,5 @@ func TestRunNowSelection(t *testing.T) {
 	legacy := ana.run(ana.runNow(object{"job_id": job, "notebook_params": object{"day": "1"}}))
 	if jsonText(legacy["overriding_parameters"]) != `{"notebook_params":{"day":"1"}}` {
 		t.Error(legacy["overriding_parameters"])
-	}
-}
-
-func TestRunsList(t *testing.T) {
-	ana, ben, clock := newCallers(t)
-	list := func(query string) []any {
-		runs, _ := ana.get(jobsPath + "runs/list?" + query)["runs"].([]any)
-		return runs
-	}
-	if got := list(""); len(got) != 20 || got[0].(map[string]any)["tasks"] != nil {
-		t.Error(len(got))
-	}
-	if got := list("limit=0"); len(got) != 25 {
-		t.Error("0 is the maximum:", len(got))
-	}
-	if got := list("expand_tasks=true&limit=1"); len(got[0].(map[string]any)["tasks"].([]any)) == 0 {
-		t.Error(got)
-	}
-	active := list("active_only=true")
-	var running []string
-	for _, r := range active {
-		running = append(running, r.(map[string]any)["run_name"].(string))
-	}
-	if !slices.Contains(running, "demand_forecast_training") || !slices.Contains(running, "clickstream_ingest") {
-		t.Error("running when the workspace begins:", running)
-	}
-	// Every run once, newest first, in pages of 25.
-	seen, last := map[any]bool{}, int64(1<<62)
-	for token := ""; ; {
-		page := ana.get(jobsPath + "runs/list?limit=25&completed_only=true&page_token=" + url.QueryEscape(token))
-		for _, r := range page["runs"].([]any) {
-			run := r.(map[string]any)
-			start, err := run["start_time"].(json.Number).Int64()
-			if err != nil || start > last || seen[run["run_id"]] {
-				t.Fatal(start, last, run["run_id"])
-			}
-			seen[run["run_id"]], last = true, start
-		}
-		next, more := page["next_page_token"].(string)
-		if !more {
-			break
-		}
-		token = next
-	}
-	if len(seen) < 400 {
-		t.Error("history:", len(seen))
-	}
-	from, to := clock.Now().Add(-24*time.Hour).UnixMilli(), clock.Now().Add(-12*time.Hour).UnixMilli()
-	for _, r := range list(fmt.Sprintf("start_time_from=%d&start_time_to=%d", from, to)) {
-		if start, _ := r.(map[string]any)["start_time"].(json.Number).Int64(); start < from || start > to {
-			t.Error(start)
-		}
-	}
-	ana.call("POST", jobsPath+"runs/submit", object{"run_name": "once", "tasks": []object{task("a")}})
-	if got := list("run_type=SUBMIT_RUN"); len(got) != 1 || got[0].(map[string]any)["run_name"] != "once" {
-		t.Error(got)
-	}
-	for _, r := range ben.get(jobsPath + "runs/list?limit=25")["runs"].([]any) {
-		if name := r.(map[string]any)["run_name"]; name == "hr_headcount_sync" || name == "once" {
-			t.Error("ben sees", name)
-		}
-	}
-	for query, want := range map[string]string{
-		"limit=26": "Invalid limit 26", "limit=-1": "Invalid limit -1", "offset=10001": "has exceeded the value of 10000",
-		"active_only=true&completed_only=true": "cannot both be true", "run_type=X": "Invalid run_type", "job_id=7": "Job 7 does not exist.",
-		"start_time_from=x": "not a 64-bit integer", "page_token=x": "Invalid page token",
-	} {
-		if why := ana.refused("GET", jobsPath+"runs/list?"+query, nil, 400, "INVALID_PARAMETER_VALUE"); !strings.Contains(why, want) {
-			t.Errorf("%s: %s", query, why)
-		}
-	}
-	ben.refused("GET", jobsPath+"runs/list?job_id=7", nil, 403, "PERMISSION_DENIED")
-	ben.refused("GET", jobsPath+"runs/get?run_id=7", nil, 403, "PERMISSION_DENIED")
-}
-
-func TestRunOfManyTasks(t *testing.T) {
-	ana, _, _ := newCallers(t)
-	job := ana.get(jobsPath + "list?name=store_replication_full")["jobs"].([]any)[0].(map[string]any)["job_id"].(json.Number)
-	id := ana.get(jobsPath + "runs/list?job_id=" + job.String())["runs"].([]any)[0].(map[string]any)["run_id"].(json.Number)
-	first := ana.run(id)
-	token := first["next_page_token"].(string)
-	second := ana.get(jobsPath + "runs/get?run_id=" + id.String() + "&page_token=" + url.QueryEscape(token))
-	if len(first["tasks"].([]any)) != 100 || len(second["tasks"].([]any)) != 30 || second["next_page_token"] != nil || second["state"] == nil {
-		t.Error(len(first["tasks"].([]any)), len(second["tasks"].([]any)))
-	}
-	ana.refused("GET", "/api/2.1/jobs/runs/get?run_id="+id.String(), nil, 400, "INVALID_PARAMETER_VALUE")
-}
-
-// Schedules fire by the clock, continuous jobs come back, and a clock that
-// jumps far does not flood the workspace.
-func TestSchedule(t *testing.T) {
-	ana, _, clock := newCallers(t)
-	job := ana.createJob(object{"tasks": []object{task("a")}, "schedule": object{"quartz_cron_expression": "0 0 * * * ?", "timezone_id": "UTC"}})
-	paused := ana.createJob(object{"tasks": []object{task("a")}, "schedule": object{"quartz_cron_expression": "0 0 * * * ?", "timezone_id": "UTC", "pause_status": "PAUSED"}})
-	count := func(id json.Number) int {
-		runs, _ := ana.get(jobsPath + "runs/list?limit=25&job_id=" + id.String())["runs"].([]any)
-		return len(runs)
-	}
-	clock.advance(3*time.Hour + 30*time.Minute)
-	if got := ana.get(jobsPath + "runs/list?job_id=" + job.String())["runs"].([]any); len(got) != 3 || got[0].(map[string]any)["trigger"] != "PERIODIC" {
-		t.Error(got)
-	}
-	if count(paused) != 0 {
-		t.Error("a paused schedule fired")
-	}
-	ana.runNow(object{"job_id": paused}) // which does not keep anybody from running it
-	ana.call("POST", jobsPath+"update", object{"job_id": job, "fields_to_remove": []string{"schedule"}})
-	clock.advance(24 * time.Hour)
-	if got := count(job); got != 3 {
-		t.Error("a removed schedule fired:", got)
-	}
-	clock.advance(10 * 365 * 24 * time.Hour)
-	ana.get(jobsPath + "list")
-	if n := len(ana.w.jobs.runs); n > 5000 {
-		t.Error("runs after ten years:", n)
-	}
-
-	stream := ana.createJob(object{"tasks": []object{task("a")}, "continuous": object{"pause_status": "UNPAUSED"}})
-	active := func() []any {
-		runs, _ := ana.get(jobsPath + "runs/list?active_only=true&job_id=" + stream.String())["runs"].([]any)
-		return runs
-	}
-	if got := active(); len(got) != 1 || got[0].(map[string]any)["trigger"] != "CONTINUOUS" {
-		t.Fatal(got)
-	}
-	old := active()[0].(map[string]any)["run_id"].(json.Number)
-	ana.call("POST", jobsPath+"runs/cancel", object{"run_id": old})
-	clock.advance(2 * time.Minute)
-	if got := active(); len(got) != 1 || got[0].(map[string]any)["run_id"] == old {
-		t.Error("a continuous job comes back with a new run:", got)
-	}
-}
-
-// The same clock makes the same workspace.
-func TestSeedIsDeterministic(t *testing.T) {
-	one, _, _ := newCallers(t)
-	two, _, _ := newCallers(t)
-	for _, path := range []string{jobsPath + "list?expand_tasks=true", jobsPath + "runs/list?expand_tasks=true", clustersPath + "list", warehousesPath, principals} {
-		if jsonText(one.get(path)) != jsonText(two.get(path)) {
-			t.Error(path, "differs")
-		}
 	}
 }
