@@ -11,6 +11,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// maxProblems bounds what one refusal lists.
+const maxProblems = 10
+
 // Bind turns a tool's arguments (a JSON object; empty means {}) into a Call, or
 // says by name what is wrong with them. Nothing has been sent when it refuses.
 // null stands for "not given": many clients send it for every optional argument.
@@ -22,6 +25,9 @@ func (r *Row) Bind(raw []byte) (*Call, error) {
 	params, byName := r.lookup()
 	var problems []string
 	for _, name := range args.order {
+		if len(problems) == maxProblems {
+			break
+		}
 		if byName[name] == nil {
 			problems = append(problems, r.unknownArgument(name))
 		} else if problem := byName[name].check(args.values[name]); problem != "" {
@@ -82,28 +88,31 @@ func (r *Row) arguments(raw []byte) (arguments, error) {
 		return args, r.refusal([]string{"the arguments must be one JSON object"})
 	}
 	var twice string
+	seen := map[string]bool{}
 	root.ForEach(func(key, value gjson.Result) bool {
 		name := key.String()
-		if slices.Contains(args.order, name) {
+		if seen[name] {
 			twice = name
 			return false
 		}
-		args.order = append(args.order, name)
-		if value.Type == gjson.Null {
-			args.order = args.order[:len(args.order)-1]
-			return true
+		seen[name] = true
+		if value.Type != gjson.Null {
+			args.order = append(args.order, name)
+			args.values[name] = value
 		}
-		args.values[name] = value
 		return true
 	})
 	if twice != "" {
-		return args, r.refusal([]string{fmt.Sprintf("%q is given twice", twice)})
+		return args, r.refusal([]string{fmt.Sprintf("%q is given twice", twice[:min(len(twice), 64)])})
 	}
 	return args, nil
 }
 
 func (r *Row) unknownArgument(name string) string {
 	best := Nearest(name, r.Arguments())
+	if len(name) > 64 {
+		name = strings.ToValidUTF8(name[:64], "") + "…"
+	}
 	if best == "" {
 		return fmt.Sprintf("unknown argument %q", name)
 	}
@@ -163,10 +172,12 @@ func (p *param) checkKeys(v gjson.Result) (problem string) {
 }
 
 func (p *param) checkItems(v gjson.Result) (problem string) {
+	index := -1
 	v.ForEach(func(key, item gjson.Result) bool {
+		index++
 		at := key.String()
 		if p.kind == kindArray {
-			at = key.Raw
+			at = strconv.Itoa(index)
 		}
 		switch {
 		case !p.items.matches(item):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 
 	"github.com/invopop/jsonschema"
 )
@@ -24,14 +25,11 @@ func (id *ID) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// isID reports whether s is the decimal form of an int64.
+// isID reports whether s is the decimal form of an int64, as JSON writes it: a
+// request carries it as it is.
 func isID(s string) bool {
-	if s == "" || len(s) > 20 {
-		return false
-	}
-	var n json.Number = json.Number(s)
-	_, err := n.Int64()
-	return err == nil && s[0] != '+'
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == s
 }
 
 // JSONSchema implements invopop's customisation.

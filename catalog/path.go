@@ -29,8 +29,8 @@ func (r *Row) fill(pattern string, values map[string]string) (string, error) {
 			segments = strings.Split(value[1:], "/")
 		}
 		for i, segment := range segments {
-			if segment == "" || segment == "." || segment == ".." {
-				return "", r.refusal([]string{fmt.Sprintf("%q must not have an empty, \".\" or \"..\" path segment: %q", name, values[name])})
+			if segment == "" || segment == "." || segment == ".." || strings.Contains(segment, "\x00") {
+				return "", r.refusal([]string{fmt.Sprintf("%q must not have an empty, \".\", \"..\" or NUL path segment: %q", name, values[name])})
 			}
 			if i > 0 {
 				b.WriteByte('/')
