@@ -30,6 +30,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"os"
 	"runtime"
 	"time"
 )
@@ -84,6 +85,7 @@ type Options struct {
 	WhoAmI func(ctx context.Context, host, token string) (user string, err error)
 
 	after func(time.Duration) <-chan time.Time // nil: time.After; the clock of the sign-in's time limit
+	sync  func(*os.File) error                 // nil: (*os.File).Sync; tests need not wait for a disk
 }
 
 func (o Options) withDefaults() Options {
@@ -104,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.after == nil {
 		o.after = time.After
+	}
+	if o.sync == nil {
+		o.sync = (*os.File).Sync
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = readSmallFile

@@ -207,7 +207,7 @@ func (p *idp) refreshed() int {
 
 // options for this workspace alone, with a state directory of the test's own.
 func (p *idp) options(dir string) Options {
-	return Options{Host: p.URL, StateDir: dir, Keyring: NoKeyring, HTTPClient: p.Client()}
+	return Options{Host: p.URL, StateDir: dir, Keyring: NoKeyring, HTTPClient: p.Client(), sync: func(*os.File) error { return nil }}
 }
 
 // browse is a browser and a person who agrees.

@@ -33,6 +33,7 @@ type store struct {
 	// write and stage are seams for tests: a disk that is full, and a process
 	// that dies between two steps.
 	write func(*os.File, []byte) (int, error)
+	sync  func(*os.File) error
 	stage func(string)
 }
 
@@ -51,7 +52,7 @@ func newStore(o Options) *store {
 	}
 	return &store{
 		dir: dir, vault: newVault(ring, dir, o.Now), now: o.Now,
-		write: (*os.File).Write, stage: func(string) {},
+		write: (*os.File).Write, sync: o.sync, stage: func(string) {},
 	}
 }
 
@@ -220,7 +221,7 @@ func (s *store) remove(k loginKey, user string) ([]*record, error) {
 		}
 		gone = append(gone, r)
 	}
-	return gone, syncDir(s.dir)
+	return gone, s.syncDir()
 }
 
 func removeIfThere(path string) error {

@@ -381,3 +381,44 @@ func TestHalfWrittenRecord(t *testing.T) {
 		}
 	}
 }
+
+// What a power failure leaves depends on the order of these steps.
+func TestOrderOfAWrite(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not sync directories")
+	}
+	p, dir := newIDP(t), t.TempDir()
+	o := p.options(dir)
+	p.seed(t, o, time.Minute)
+	var steps []string
+	o.sync = func(f *os.File) error {
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			steps = append(steps, "sync directory")
+		} else {
+			steps = append(steps, "sync file")
+		}
+		return f.Sync()
+	}
+	p.set(func() {
+		p.hold, p.held = make(chan struct{}), make(chan struct{}, 1)
+		close(p.hold)
+	})
+	c := NewCredential(o)
+	source(t, c).store.stage = func(s string) {
+		if s == "synced" && len(p.held) == 0 {
+			t.Error("the answer was stored before there was one")
+		}
+		if s == "begun" && len(p.held) > 0 {
+			t.Error("the request was sent before its place on the disk was made")
+		}
+		steps = append(steps, s)
+	}
+	if _, err := c.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = "sync file, begun, sync file, synced, renamed, sync directory"
+	if got := strings.Join(steps, ", "); got != want {
+		t.Errorf("steps: %s\n want: %s", got, want)
+	}
+}

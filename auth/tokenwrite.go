@@ -64,7 +64,7 @@ func (s *store) begin(r *record) (*pendingWrite, error) {
 	filler := append(note, bytes.Repeat([]byte{unfinished}, size-len(note))...)
 	_, err = s.write(f, filler)
 	if err == nil {
-		err = f.Sync()
+		err = s.sync(f)
 	}
 	if err != nil {
 		p.abandon()
@@ -101,7 +101,7 @@ func (p *pendingWrite) commit(r *record) error {
 		return s.unwritable(cause(err))
 	}
 	s.stage("renamed")
-	if err := syncDir(s.dir); err != nil {
+	if err := s.syncDir(); err != nil {
 		return s.unwritable(cause(err))
 	}
 	return nil
@@ -117,7 +117,7 @@ func (p *pendingWrite) fill(data []byte) error {
 	if err := p.file.Truncate(int64(len(data))); err != nil {
 		return err
 	}
-	return p.file.Sync()
+	return p.store.sync(p.file)
 }
 
 // finish completes a write that was interrupted after step 2.
@@ -139,7 +139,7 @@ func (s *store) finish(r *record) (done bool, err error) {
 	if err := renameShared(path+pendingSuffix, path); err != nil {
 		return false, s.unwritable(cause(err))
 	}
-	return true, syncDir(s.dir)
+	return true, s.syncDir()
 }
 
 // interrupted tells whether the last refresh of this record did not come to
@@ -175,17 +175,17 @@ func cause(err error) error {
 	return err
 }
 
-// syncDir makes a rename last. Windows knows no such thing: a directory cannot
+// syncDir makes a rename or a removal last. Windows knows no such thing: a directory cannot
 // be opened for it.
-func syncDir(dir string) error {
+func (s *store) syncDir() error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir)
+	d, err := os.Open(s.dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(s.sync(d), d.Close())
 }
 
 // On Windows a file that another process has open cannot be replaced, and one
