@@ -24,6 +24,10 @@ const (
 	Internal    Kind = "internal"     // a fault of this server
 )
 
+// ErrLinkExpired is the cause of an error about a presigned link that is no
+// longer valid; asking for the same chunk again gives a fresh one.
+var ErrLinkExpired = errors.New("the link has expired")
+
 // Error is the one error that crosses rooms: rest turns HTTP into it, tools turn
 // it into a result that an agent can act on.
 type Error struct {

@@ -174,8 +174,7 @@ func (s *Server) linkRows(ctx context.Context, st statement, index int64, link g
 			defer body.Close()
 			return w.readFrom(body, st)
 		}
-		var failure *catalog.Error
-		if attempt > 0 || !errors.As(err, &failure) || failure.Kind != catalog.Forbidden {
+		if attempt > 0 || !errors.Is(err, catalog.ErrLinkExpired) {
 			return err
 		}
 		result, chunkErr := s.chunk(ctx, st, index)

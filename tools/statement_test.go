@@ -89,7 +89,7 @@ func TestStatementIsRead(t *testing.T) {
 		api.link = func(url string) (string, error) {
 			if expired {
 				expired = false
-				return "", &catalog.Error{Kind: catalog.Forbidden, Message: "the link has expired"}
+				return "", &catalog.Error{Kind: catalog.Busy, Message: "the link has expired", Err: catalog.ErrLinkExpired}
 			}
 			var index int
 			if _, err := fmt.Sscanf(url, "https://store/%d", &index); err != nil {

@@ -118,7 +118,7 @@ func (c *config) connect() func() (rest.Config, error) {
 		}
 		return rest.Config{
 			Host: id.Host, WorkspaceID: id.WorkspaceID,
-			Token: credential.Token, Invalidate: credential.Invalidate,
+			Token: credential.Token, Invalidate: credential.Invalidate, Headers: credential.Headers,
 			SignInError: signInError, UserAgent: userAgent(id.AuthType),
 		}, nil
 	}

@@ -34,6 +34,10 @@ func (c *Client) attempt(ctx context.Context, call *catalog.Call, end time.Time)
 	if f != nil {
 		return nil, f
 	}
+	headers, f := c.headers(ctx, call)
+	if f != nil {
+		return nil, f
+	}
 	// The turn comes last: a fresh token may take a second, and the workspace
 	// counts from when it sees the request.
 	turn, f := c.limiter.turn(ctx, c, call, end)
@@ -41,7 +45,7 @@ func (c *Client) attempt(ctx context.Context, call *catalog.Call, end time.Time)
 		return nil, f
 	}
 	defer turn.end()
-	x := &exchange{client: c, call: call, turn: turn, token: token, began: time.Now()}
+	x := &exchange{client: c, call: call, turn: turn, token: token, headers: headers, began: time.Now()}
 	answer, f := x.run(ctx)
 	c.limiter.learn(call, x.began, f)
 	if entry := c.log.Check(zap.DebugLevel, "call"); entry != nil {
@@ -63,20 +67,39 @@ func (c *Client) token(ctx context.Context, call *catalog.Call) (string, *failur
 	case err != nil && ctx.Err() != nil:
 		return "", gaveUp(ctx, call, unsent, nil)
 	case err != nil:
-		var e *catalog.Error
-		if c.config.SignInError != nil {
-			e = c.config.SignInError(err)
-		}
-		if e == nil && !errors.As(err, &e) {
-			e = &catalog.Error{Kind: catalog.SignIn, Message: clean(err.Error()), Advice: "A person must sign in to the workspace; then call again.", Err: err}
-		}
-		explained := *e // it may be shared by callers
-		explained.Message = call.About() + ": " + explained.Message
-		return "", &failure{Error: &explained, fate: unsent, final: true}
+		return "", c.notSignedIn(call, err)
 	case !sendable(token):
 		return "", &failure{Error: &catalog.Error{Kind: catalog.SignIn, Message: call.About() + ": the token is empty or holds characters that no token has", Advice: "A person must set the token again, without spaces or line breaks."}, fate: unsent, final: true}
 	}
 	return token, nil
+}
+
+// headers asks for those that the credentials need besides the token.
+func (c *Client) headers(ctx context.Context, call *catalog.Call) (http.Header, *failure) {
+	if c.config.Headers == nil {
+		return nil, nil
+	}
+	headers, err := c.config.Headers(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, gaveUp(ctx, call, unsent, nil)
+	case err != nil:
+		return nil, c.notSignedIn(call, err)
+	}
+	return headers, nil
+}
+
+func (c *Client) notSignedIn(call *catalog.Call, err error) *failure {
+	var e *catalog.Error
+	if c.config.SignInError != nil {
+		e = c.config.SignInError(err)
+	}
+	if e == nil && !errors.As(err, &e) {
+		e = &catalog.Error{Kind: catalog.SignIn, Message: clean(err.Error()), Advice: "A person must sign in to the workspace; then call again.", Err: err}
+	}
+	explained := *e // it may be shared by callers
+	explained.Message = call.About() + ": " + explained.Message
+	return &failure{Error: &explained, fate: unsent, final: true}
 }
 
 // sendable: what an HTTP header can carry as a bearer token.
@@ -91,11 +114,12 @@ func sendable(token string) bool {
 
 // exchange is one request and its answer.
 type exchange struct {
-	client *Client
-	call   *catalog.Call
-	turn   *turn
-	token  string
-	began  time.Time
+	client  *Client
+	call    *catalog.Call
+	turn    *turn
+	token   string
+	headers http.Header // of the credentials, besides the token
+	began   time.Time
 
 	watch     *watch // of a transfer
 	source    *source
@@ -200,6 +224,9 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 		set("Accept", "application/octet-stream")
 	}
 	set("Accept", "application/json")
+	for name, values := range x.headers {
+		req.Header[name] = values
+	}
 	req.Header["Authorization"] = []string{"Bearer " + x.token}
 	req.Header["User-Agent"] = []string{x.client.config.UserAgent(ctx)}
 	if id := x.client.config.WorkspaceID; id != "" {

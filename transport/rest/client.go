@@ -52,6 +52,10 @@ type Config struct {
 	Token      func(ctx context.Context) (string, error)
 	Invalidate func(token string)
 
+	// Headers gives what the credentials need in every request besides the
+	// token; Azure service principals do. May be nil.
+	Headers func(ctx context.Context) (http.Header, error)
+
 	// SignInError explains an error of Token; nil, or an answer of nil, is a
 	// SignIn with the error's own text.
 	SignInError func(error) *catalog.Error

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,10 +12,6 @@ import (
 	"brickmcp/catalog"
 )
 
-// ErrLinkExpired is the cause of Link's error when the link is no longer
-// valid; the chunk endpoint gives a fresh one.
-var ErrLinkExpired = errors.New("the link has expired")
-
 // maxComplaint is how much of a storage's error is looked at.
 const maxComplaint = 4 << 10
 
@@ -24,7 +19,7 @@ const maxComplaint = 4 << 10
 // cookies, with the headers that the API gave for it (contract sql.md). The
 // link is a secret in itself and in no error. The body is the caller's to close;
 // it ends with an error when no byte moves for a minute. Errors are a
-// *catalog.Error; errors.Is(err, ErrLinkExpired) asks for a fresh link.
+// *catalog.Error; errors.Is(err, catalog.ErrLinkExpired) asks for a fresh link.
 func (c *Client) Link(ctx context.Context, link string, headers map[string]string) (io.ReadCloser, error) {
 	target, err := url.Parse(link)
 	if err != nil || target.Host == "" || target.User != nil || checkScheme(target, "a link") != nil {
@@ -96,7 +91,7 @@ func linkRefused(resp *http.Response, said []byte) *failure {
 	f := &failure{Error: e, fate: refused, after: retryAfter(resp.Header, time.Now())}
 	switch s := resp.StatusCode; {
 	case s == http.StatusForbidden, s == http.StatusBadRequest && strings.Contains(strings.ToLower(string(said)), "expire"):
-		e.Kind, e.Err = catalog.Busy, ErrLinkExpired
+		e.Kind, e.Err = catalog.Busy, catalog.ErrLinkExpired
 		e.Message = "the link to the result data has expired, or this network may not use it"
 	case s == http.StatusTooManyRequests, s == http.StatusServiceUnavailable:
 		f.fate = rejected

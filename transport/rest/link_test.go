@@ -78,7 +78,7 @@ func TestLinkFailures(t *testing.T) {
 					return
 				}
 				e := quietAbout(t, err)
-				if e.Kind != c.kind || errors.Is(err, ErrLinkExpired) != c.expired {
+				if e.Kind != c.kind || errors.Is(err, catalog.ErrLinkExpired) != c.expired {
 					t.Errorf("%+v", e)
 				}
 			})
