@@ -1,0 +1,155 @@
+package catalog
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+)
+
+// example is a file of testdata/wire: a call, what goes over the wire for it, and
+// the result that the agent sees.
+type example struct {
+	Args json.RawMessage `json:"args"`
+	exchange
+	Exchanges []exchange      `json:"exchanges"` // in place of one
+	Result    json.RawMessage `json:"result"`
+}
+
+type exchange struct {
+	Request struct {
+		Method, Path, Query string
+		Body                json.RawMessage
+	} `json:"request"`
+	Response struct {
+		Status int
+		Body   json.RawMessage
+	} `json:"response"`
+}
+
+// The tools whose first request is not what Bind makes of the arguments: they put
+// content or a length of their own in.
+var ownRequest = map[string]bool{"dbfs_put": true, "dbfs_read": true, "workspace_import": true, "files_upload": true}
+
+// The tools whose result is not a projection of one answer.
+var ownResult = map[string]bool{
+	"dbfs_put": true, "dbfs_read": true, "workspace_export": true, "files_upload": true, "files_download": true,
+	"sql_execute_statement": true, "sql_get_statement": true, "clusters_start": true, "warehouses_start": true,
+	"jobs_get": true, "jobs_get_run": true, "uc_list_catalogs": true, // several pages
+}
+
+func examples(t *testing.T) map[string]example {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/wire/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]example{}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e example
+		if err := json.Unmarshal(raw, &e); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(e.Exchanges) > 0 {
+			e.exchange = e.Exchanges[0]
+		}
+		all[strings.TrimSuffix(filepath.Base(name), ".json")] = e
+	}
+	return all
+}
+
+func TestEveryToolHasAnExample(t *testing.T) {
+	all := examples(t)
+	for _, row := range All() {
+		if _, ok := all[row.Name]; !ok {
+			t.Errorf("testdata/wire/%s.json is missing", row.Name)
+		}
+	}
+	for name := range all {
+		if Find(name) == nil {
+			t.Errorf("testdata/wire/%s.json is of no tool", name)
+		}
+	}
+}
+
+func TestExamplesBind(t *testing.T) {
+	for name, e := range examples(t) {
+		row := Find(name)
+		if row == nil {
+			continue
+		}
+		call, err := row.Bind(e.Args)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if row.Method != e.Request.Method || call.Path != e.Request.Path {
+			t.Errorf("%s: %s %s, want %s %s", name, row.Method, call.Path, e.Request.Method, e.Request.Path)
+		}
+		if ownRequest[name] {
+			continue
+		}
+		want, err := url.ParseQuery(e.Request.Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if call.Query != want.Encode() {
+			t.Errorf("%s: query %s, want %s", name, call.Query, want.Encode())
+		}
+		if !sameJSON(t, call.Body, e.Request.Body) {
+			t.Errorf("%s: body %s, want %s", name, call.Body, e.Request.Body)
+		}
+	}
+}
+
+func TestExamplesProject(t *testing.T) {
+	for name, e := range examples(t) {
+		row := Find(name)
+		if row == nil || ownResult[name] {
+			continue
+		}
+		call, err := row.Bind(e.Args)
+		if err != nil {
+			continue // TestExamplesBind says so
+		}
+		p := call.Projection()
+		switch {
+		case row.list():
+			var items []string
+			gjson.GetBytes(e.Response.Body, row.Items).ForEach(func(_, item gjson.Result) bool {
+				items = append(items, string(p.AppendItem(nil, item)))
+				return true
+			})
+			got := "[" + strings.Join(items, ",") + "]"
+			if want := gjson.GetBytes(e.Result, row.Items).Raw; !sameJSON(t, []byte(got), []byte(want)) {
+				t.Errorf("%s: %s\nwant %s", name, got, want)
+			}
+		default:
+			got := p.Append(nil, string(e.Response.Body))
+			if string(got) == "{}" || len(got) == 0 {
+				got = []byte(`{"ok":true}`) // the tools' answer where the API has none
+			}
+			if !sameJSON(t, got, e.Result) {
+				t.Errorf("%s: %s\nwant %s", name, got, e.Result)
+			}
+		}
+	}
+}
+
+// sameJSON compares two JSON values, numbers digit by digit.
+func sameJSON(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	return reflect.DeepEqual(decode(t, a), decode(t, b))
+}
