@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -41,8 +40,8 @@ const (
 
 // Ids that become part of a URL or an argument of a program.
 var (
-	tenantPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
-	guidPattern   = regexp.MustCompile(`^[0-9A-Fa-f-]{36}$`)
+	tenantPattern = pattern(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
+	guidPattern   = pattern(`^[0-9A-Fa-f-]{36}$`)
 )
 
 // cloudOf tells the cloud of a workspace, by its domain, else by name. Nil:
@@ -97,9 +96,9 @@ func checkAzure(host Host, s settings) error {
 			Message: fmt.Sprintf("%s is not a workspace of Azure by its name.", host.URL),
 			Advice:  "If it is one under a name of your own, set DATABRICKS_CLOUD=azure. If not, unset ARM_… and DATABRICKS_AZURE_…, or choose another method with DATABRICKS_AUTH_TYPE.",
 		}
-	case s.has("azure_tenant_id") && !tenantPattern.MatchString(s.values["azure_tenant_id"]):
+	case s.has("azure_tenant_id") && !tenantPattern().MatchString(s.values["azure_tenant_id"]):
 		return bad("azure_tenant_id", "a tenant id", "Use the directory (tenant) id that Entra ID shows, or a domain of the tenant.")
-	case s.has("azure_login_app_id") && !guidPattern.MatchString(s.values["azure_login_app_id"]):
+	case s.has("azure_login_app_id") && !guidPattern().MatchString(s.values["azure_login_app_id"]):
 		return bad("azure_login_app_id", "an application id", "Unset it: the id of Databricks is known.")
 	case s.has("azure_workspace_resource_id") && !strings.HasPrefix(strings.ToLower(s.values["azure_workspace_resource_id"]), "/subscriptions/"):
 		return bad("azure_workspace_resource_id", "the resource id of a workspace",

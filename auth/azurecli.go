@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +53,7 @@ func newAzureCLI(s signIn) tokenSource {
 		programs: s.options.Programs, client: noRedirects(s.options.HTTPClient), host: s.id.Host, cloud: cloudOf(s.id.Host, s.settings),
 		tenant: v["azure_tenant_id"], now: s.options.Now, explain: explainer{host: s.id.Host, now: s.options.Now},
 	}
-	if parts := strings.Split(v["azure_workspace_resource_id"], "/"); len(parts) > 2 && guidPattern.MatchString(parts[2]) {
+	if parts := strings.Split(v["azure_workspace_resource_id"], "/"); len(parts) > 2 && guidPattern().MatchString(parts[2]) {
 		c.subscription = parts[2]
 	}
 	return newAzure(s, true, notInWorkspace, c.token)
@@ -161,7 +160,7 @@ func (c *azureCLI) workspaceTenant(ctx context.Context) string {
 		return ""
 	}
 	tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	if !guidPattern.MatchString(tenant) {
+	if !guidPattern().MatchString(tenant) {
 		return "" // "common" and the like
 	}
 	return tenant
@@ -182,8 +181,8 @@ func (c *azureCLI) failed(err error, tenant string) *Error {
 }
 
 var (
-	azOffline   = regexp.MustCompile(`(?i)Max retries exceeded|Failed to establish a new connection|getaddrinfo|Name or service not known|timed? ?out|Connection (aborted|reset|refused)`)
-	azMoreHints = regexp.MustCompile(`(?s)\n.*`)
+	azOffline   = pattern(`(?i)Max retries exceeded|Failed to establish a new connection|getaddrinfo|Name or service not known|timed? ?out|Connection (aborted|reset|refused)`)
+	azMoreHints = pattern(`(?s)\n.*`)
 )
 
 func (c *azureCLI) explainFailure(err error, tenant string) *Error {
@@ -198,8 +197,8 @@ func (c *azureCLI) explainFailure(err error, tenant string) *Error {
 		return &Error{Message: fmt.Sprintf("The Azure CLI could not be run: %s.", reason(err)), Advice: installAz + " again.", Err: err}
 	}
 	said := strings.TrimPrefix(strings.TrimSpace(exit.Stderr), "ERROR: ")
-	offline := azOffline.MatchString(said)
-	said = strings.TrimRight(c.explain.clean(shortAAD(azMoreHints.ReplaceAllString(said, ""))), ".")
+	offline := azOffline().MatchString(said)
+	said = strings.TrimRight(c.explain.clean(shortAAD(azMoreHints().ReplaceAllString(said, ""))), ".")
 	if said == "" {
 		said = exit.Error()
 	}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 )
 
@@ -31,7 +30,7 @@ var (
 const maxCallback = 16 << 10 // bytes of a query; a real one has some hundred
 
 // printable ASCII without spaces: fit for a form.
-var opaque = regexp.MustCompile(`^[!-~]+$`)
+var opaque = pattern(`^[!-~]+$`)
 
 // parseCallback reads the query of a redirect. A good result has a state, and
 // either a code or a failure. No error quotes the input.
@@ -61,9 +60,9 @@ func parseCallback(query string) (callback, error) {
 		return callback{}, err
 	case c.state == "" && c.code == "" && c.failure == "":
 		return callback{}, errEmptyCallback
-	case !opaque.MatchString(c.state), c.code != "" && !opaque.MatchString(c.code), (c.code == "") == (c.failure == ""):
+	case !opaque().MatchString(c.state), c.code != "" && !opaque().MatchString(c.code), (c.code == "") == (c.failure == ""):
 		return callback{}, errBadCallback
-	case c.failure != "" && !oauthCode.MatchString(c.failure):
+	case c.failure != "" && !oauthCode().MatchString(c.failure):
 		c.failure = "unknown_error"
 	}
 	return c, nil

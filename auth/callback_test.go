@@ -30,7 +30,7 @@ func FuzzParseCallback(f *testing.F) {
 		if (c.code == "") == (c.failure == "") || c.state == "" {
 			t.Fatalf("neither or both: %+v", c)
 		}
-		if strings.ContainsAny(c.code+c.state, " \r\n\x00") || len(c.code) > maxCallback || c.failure != "" && !oauthCode.MatchString(c.failure) {
+		if strings.ContainsAny(c.code+c.state, " \r\n\x00") || len(c.code) > maxCallback || c.failure != "" && !oauthCode().MatchString(c.failure) {
 			t.Fatalf("not fit to use: %+v", c)
 		}
 		if c.belongs(state) != (c.state == state) {

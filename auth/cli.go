@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,8 +197,8 @@ func (c *databricksCLI) notFound(err error) *Error {
 }
 
 var (
-	cliTooOld  = regexp.MustCompile(`(?i)unknown (command|flag|shorthand)|no such (command|option)`)
-	cliOffline = regexp.MustCompile(`(?i)dial tcp|no such host|connection (refused|reset)|i/o timeout|TLS handshake|temporary failure|deadline exceeded|EOF$`)
+	cliTooOld  = pattern(`(?i)unknown (command|flag|shorthand)|no such (command|option)`)
+	cliOffline = pattern(`(?i)dial tcp|no such host|connection (refused|reset)|i/o timeout|TLS handshake|temporary failure|deadline exceeded|EOF$`)
 )
 
 func (c *databricksCLI) failed(err error, path string, version cliVersion) *Error {
@@ -223,10 +222,10 @@ func (c *databricksCLI) failed(err error, path string, version cliVersion) *Erro
 	}
 	e := &Error{Err: exit}
 	switch {
-	case cliTooOld.MatchString(said):
+	case cliTooOld().MatchString(said):
 		e.Message = fmt.Sprintf("The Databricks CLI %s (%s) is too old to give tokens: %s.", path, version, said)
 		e.Advice = "Update it to 0.207.1 or later. " + installCLI
-	case cliOffline.MatchString(said):
+	case cliOffline().MatchString(said):
 		e.Message = fmt.Sprintf("The Databricks CLI could not refresh its login for %s: %s.", c.host, said)
 		e.Advice, e.Temporary = "Check the network, VPN, and HTTPS_PROXY if this network needs a proxy.", true
 	default:
@@ -271,12 +270,12 @@ func parseCLIToken(out []byte) (token string, expiry time.Time, err error) {
 // cliVersion is major, minor, patch; the zero value is unknown and before all.
 type cliVersion [3]int
 
-var versionPattern = regexp.MustCompile(`\bv(\d{1,6})\.(\d{1,6})\.(\d{1,6})`)
+var versionPattern = pattern(`\bv(\d{1,6})\.(\d{1,6})\.(\d{1,6})`)
 
 // parseCLIVersion reads "Databricks CLI v0.207.1". A build from source calls
 // itself v0.0.0-dev, which is before all, too.
 func parseCLIVersion(out []byte) (v cliVersion) {
-	if m := versionPattern.FindSubmatch(out); m != nil {
+	if m := versionPattern().FindSubmatch(out); m != nil {
 		for i := range v {
 			v[i], _ = strconv.Atoi(string(m[i+1])) // digits only
 		}

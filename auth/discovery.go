@@ -120,7 +120,7 @@ func (e endpoints) provider(ctx context.Context) (string, error) {
 	}
 	if strings.Contains(root, "{account_id}") {
 		account := e.accountID
-		if account == "" && idPattern.MatchString(doc.AccountID) {
+		if account == "" && idPattern().MatchString(doc.AccountID) {
 			account = doc.AccountID
 		}
 		if account == "" {

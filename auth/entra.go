@@ -98,7 +98,7 @@ func (e *entra) refused(x explainer, err error) *Error {
 		return out
 	}
 	said := fmt.Sprintf("HTTP %d", r.Response.StatusCode)
-	if oauthCode.MatchString(r.ErrorCode) {
+	if oauthCode().MatchString(r.ErrorCode) {
 		said = r.ErrorCode
 		if d := x.clean(shortAAD(r.ErrorDescription)); d != "" {
 			said += ": " + d

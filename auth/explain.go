@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,12 +54,12 @@ func (x explainer) token(err error) *Error {
 	return e
 }
 
-var oauthCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
+var oauthCode = pattern(`^[a-z_]{1,40}$`)
 
 // oauth explains the errors of RFC 6749, section 5.2; nil for any other.
 func (x explainer) oauth(r *oauth2.RetrieveError) *Error {
 	said := r.ErrorCode
-	if !oauthCode.MatchString(said) {
+	if !oauthCode().MatchString(said) {
 		return nil
 	}
 	if d := x.clean(r.ErrorDescription); d != "" {
@@ -178,7 +177,7 @@ func (x explainer) skew(h http.Header) string {
 	return fmt.Sprintf("The clock of this machine is %s %s that of the host: correct it.", d.Abs().Round(time.Minute), way)
 }
 
-var secretsInText = regexp.MustCompile(`(dapi|dose|dkea|dsap)[0-9a-fA-F-]{8,}|eyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9_.-]*|(?i:bearer|basic) +[A-Za-z0-9._~+/=-]{6,}`)
+var secretsInText = pattern(`(dapi|dose|dkea|dsap)[0-9a-fA-F-]{8,}|eyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9_.-]*|(?i:bearer|basic) +[A-Za-z0-9._~+/=-]{6,}`)
 
 // clean makes an error_description fit to show: one short line, no secrets.
 func (x explainer) clean(s string) string {
@@ -188,7 +187,7 @@ func (x explainer) clean(s string) string {
 			s = strings.ReplaceAll(s, url.QueryEscape(secret), "[hidden]")
 		}
 	}
-	s = secretsInText.ReplaceAllString(s, "[hidden]")
+	s = secretsInText().ReplaceAllString(s, "[hidden]")
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

@@ -112,7 +112,7 @@ func (f *federation) wanted(ctx context.Context, tokenURL string) (string, error
 		return "", err
 	}
 	for _, a := range doc.Audiences {
-		if idPattern.MatchString(a) || f.endpoints.trusted(a, "The audience") == nil {
+		if idPattern().MatchString(a) || f.endpoints.trusted(a, "The audience") == nil {
 			return a, nil
 		}
 	}
@@ -128,7 +128,7 @@ func (f *federation) refused(err error, subject idToken) *Error {
 	x.secrets = []string{subject.value}
 	e := x.token(err)
 	var r *oauth2.RetrieveError
-	if !errors.As(err, &r) || r.Response == nil || e.Temporary || !oauthCode.MatchString(r.ErrorCode) {
+	if !errors.As(err, &r) || r.Response == nil || e.Temporary || !oauthCode().MatchString(r.ErrorCode) {
 		return e
 	}
 	said := r.ErrorCode

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -18,10 +17,10 @@ type Host struct {
 }
 
 // ids end up in a header of every request, so only what an id may hold.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var idPattern = pattern(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Beginnings of a scheme that somebody typed in a hurry.
-var mistypedScheme = regexp.MustCompile(`(?i)^(h?t{1,3}ps?|htps?|hhtps?)(:/*|//+)`)
+var mistypedScheme = pattern(`(?i)^(h?t{1,3}ps?|htps?|hhtps?)(:/*|//+)`)
 
 const hostExample = "A workspace host looks like https://dbc-a1b2c3d4-e5f6.cloud.databricks.com, https://adb-1234567890123456.7.azuredatabricks.net or https://1234567890123456.7.gcp.databricks.com."
 
@@ -46,7 +45,7 @@ func ParseHost(raw string) (Host, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || strings.ContainsAny(scheme, "./?#@") { // no scheme, or a "://" that belongs to the query
-		if m := mistypedScheme.FindString(s); m != "" {
+		if m := mistypedScheme().FindString(s); m != "" {
 			return fail("begins with %q, which is not https://.", m)
 		}
 		scheme, rest = "", s
@@ -116,7 +115,7 @@ var notWorkspaces = map[string]bool{
 	"portal.azure.com": true,
 }
 
-var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
+var hostLabel = pattern(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$`)
 
 // checkName returns what is wrong with a host name, or "".
 func checkName(name string, hasPort bool) string {
@@ -133,7 +132,7 @@ func checkName(name string, hasPort bool) string {
 		return "is longer than any host name."
 	}
 	for _, label := range strings.Split(name, ".") {
-		if len(label) > 63 || !hostLabel.MatchString(label) {
+		if len(label) > 63 || !hostLabel().MatchString(label) {
 			return fmt.Sprintf("%q is not a valid host name.", printable(name))
 		}
 	}
@@ -204,7 +203,7 @@ func isLoopback(name string) bool {
 func firstID(q url.Values, numeric bool, keys ...string) string {
 	for _, k := range keys {
 		v := q.Get(k)
-		if !idPattern.MatchString(v) {
+		if !idPattern().MatchString(v) {
 			continue
 		}
 		if _, err := strconv.ParseInt(v, 10, 64); numeric && err != nil {
@@ -215,9 +214,9 @@ func firstID(q url.Values, numeric bool, keys ...string) string {
 	return ""
 }
 
-var tokenPattern = regexp.MustCompile(`^(Bearer\b.*|(dapi|dose|dkea|dsap)[0-9a-fA-F-]{16,}.*|eyJ[A-Za-z0-9_-]+\..*)$`)
+var tokenPattern = pattern(`^(Bearer\b.*|(dapi|dose|dkea|dsap)[0-9a-fA-F-]{16,}.*|eyJ[A-Za-z0-9_-]+\..*)$`)
 
-func looksLikeToken(s string) bool { return tokenPattern.MatchString(s) }
+func looksLikeToken(s string) bool { return tokenPattern().MatchString(s) }
 
 // printable shortens a name for a message. What looks like a secret although
 // it stands where a name should is not shown at all.

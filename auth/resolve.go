@@ -55,7 +55,7 @@ func mergedHost(s settings) (Host, error) {
 	s.add("workspace_id", host.WorkspaceID, Source{Origin: FromURL})
 	s.add("account_id", host.AccountID, Source{Origin: FromURL})
 	for _, name := range []string{"workspace_id", "account_id"} {
-		if v := s.values[name]; v != "" && !idPattern.MatchString(v) {
+		if v := s.values[name]; v != "" && !idPattern().MatchString(v) {
 			return Host{}, &Error{
 				Message: fmt.Sprintf("%s (%s) is not an id.", name, s.sources[name]),
 				Advice:  "Use the id alone, as it stands behind ?o= or ?a= in the URL of the workspace.",

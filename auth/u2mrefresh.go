@@ -194,7 +194,7 @@ func (x explainer) refusedGrant(err error) (said string, dead bool) {
 // said is the error of a token endpoint, fit to show.
 func (x explainer) said(r *oauth2.RetrieveError) string {
 	code := r.ErrorCode
-	if !oauthCode.MatchString(code) {
+	if !oauthCode().MatchString(code) {
 		code = fmt.Sprintf("HTTP %d", r.Response.StatusCode)
 	}
 	if d := x.clean(r.ErrorDescription); d != "" {
@@ -235,7 +235,7 @@ func (x explainer) user(err error) *Error {
 		}
 	default:
 		e = x.status(r.Response.StatusCode, r.Body, "the token request")
-		if s := r.Response.StatusCode; s >= 400 && s < 500 && oauthCode.MatchString(r.ErrorCode) {
+		if s := r.Response.StatusCode; s >= 400 && s < 500 && oauthCode().MatchString(r.ErrorCode) {
 			e = &Error{Message: fmt.Sprintf("%s refused the token request (%s).", x.host, x.said(r)), Advice: "Sign in again."}
 		}
 	}
