@@ -1,5 +1,7 @@
 package catalog
 
+import "sync"
+
 // All lists the rows that are tools, in the order of the book.
 func All() []*Row {
 	var rows []*Row
@@ -23,14 +25,15 @@ func Inner() []*Row {
 }
 
 // Find returns the tool row of that name, or nil.
-func Find(name string) *Row {
+func Find(name string) *Row { return byName()[name] }
+
+var byName = sync.OnceValue(func() map[string]*Row {
+	rows := make(map[string]*Row, 64)
 	for _, row := range All() {
-		if row.Name == name {
-			return row
-		}
+		rows[row.Name] = row
 	}
-	return nil
-}
+	return rows
+})
 
 // declared is the book itself. The lists stand beside their rows, one per group.
 func declared() []*Row {

@@ -1,0 +1,157 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// encode makes one line of a response, with the id exactly as it came: mcp-go
+// keeps ids as float64, which rounds large ones.
+func encode(response mcp.JSONRPCMessage, id []byte) ([]byte, error) {
+	if id == nil {
+		id = []byte("null")
+	}
+	var out bytes.Buffer
+	out.WriteString(`{"jsonrpc":"2.0","id":`)
+	out.Write(id)
+	switch r := response.(type) {
+	case mcp.JSONRPCResponse:
+		out.WriteString(`,"result":`)
+		if err := encodeResult(&out, r.Result); err != nil {
+			return nil, err
+		}
+	case mcp.JSONRPCError:
+		out.WriteString(`,"error":`)
+		if err := encodeValue(&out, r.Error); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("unexpected message %T", response)
+	}
+	out.WriteString("}\n")
+	return out.Bytes(), nil
+}
+
+// encodeResult writes tool results itself: mcp-go builds and compacts them
+// several times over, which a result of some megabytes pays for in memory.
+func encodeResult(out *bytes.Buffer, result any) error {
+	var r *mcp.CallToolResult
+	switch v := result.(type) {
+	case *mcp.CallToolResult:
+		r = v
+	case mcp.CallToolResult:
+		r = &v
+	}
+	switch {
+	case r == nil:
+		if list, ok := result.(mcp.ListToolsResult); ok {
+			return encodeTools(out, list)
+		}
+		return encodeValue(out, result)
+	case len(r.InputRequests) > 0 || r.RequestState != "":
+		return encodeValue(out, result)
+	}
+	out.WriteString(`{"content":[`)
+	for i, content := range r.Content {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		text, ok := content.(mcp.TextContent)
+		if !ok || text.Annotations != nil || text.Meta != nil {
+			if err := encodeValue(out, content); err != nil {
+				return err
+			}
+			continue
+		}
+		out.Grow(len(text.Text) + len(text.Text)/8)
+		out.WriteString(`{"type":"text","text":`)
+		if err := encodeValue(out, text.Text); err != nil {
+			return err
+		}
+		out.WriteByte('}')
+	}
+	out.WriteByte(']')
+	if len(r.RawStructuredContent) > 0 {
+		out.WriteString(`,"structuredContent":`)
+		out.Write(r.RawStructuredContent)
+	} else if r.StructuredContent != nil {
+		out.WriteString(`,"structuredContent":`)
+		if err := encodeValue(out, r.StructuredContent); err != nil {
+			return err
+		}
+	}
+	if r.IsError {
+		out.WriteString(`,"isError":true`)
+	}
+	if r.ResultType != "" {
+		fmt.Fprintf(out, `,"resultType":%q`, r.ResultType)
+	}
+	if r.Meta != nil {
+		out.WriteString(`,"_meta":`)
+		if err := encodeValue(out, r.Meta); err != nil {
+			return err
+		}
+	}
+	out.WriteByte('}')
+	return nil
+}
+
+// encodeTools writes tools/list: mcp-go makes a map of each tool and encodes it
+// three times over, which is a good part of a short-lived process's life.
+func encodeTools(out *bytes.Buffer, list mcp.ListToolsResult) error {
+	const empty = `"tools":[]`
+	tools := list.Tools
+	list.Tools = []mcp.Tool{}
+	var frame bytes.Buffer
+	if err := encodeValue(&frame, list); err != nil {
+		return err
+	}
+	before, after, ok := bytes.Cut(frame.Bytes(), []byte(empty))
+	if !ok {
+		return fmt.Errorf("tools/list without %s", empty)
+	}
+	out.Write(before)
+	out.WriteString(`"tools":[`)
+	for i, tool := range tools {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		if err := encodeTool(out, tool); err != nil {
+			return err
+		}
+	}
+	out.WriteByte(']')
+	out.Write(after)
+	return nil
+}
+
+// plainTool is a tool with a ready schema and nothing out of the ordinary.
+type plainTool struct {
+	Name        string             `json:"name"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	InputSchema json.RawMessage    `json:"inputSchema"`
+	Annotations mcp.ToolAnnotation `json:"annotations"`
+}
+
+func encodeTool(out *bytes.Buffer, t mcp.Tool) error {
+	if len(t.RawInputSchema) == 0 || t.InputSchema.Type != "" || t.RawOutputSchema != nil || t.OutputSchema.Type != "" || t.Meta != nil || t.Execution != nil || t.DeferLoading || len(t.Icons) > 0 {
+		return encodeValue(out, t)
+	}
+	return encodeValue(out, plainTool{t.Name, t.Title, t.Description, t.RawInputSchema, t.Annotations})
+}
+
+// encodeValue writes JSON without escaping <, > and &: the line is read by
+// JSON parsers, never by a browser, and SQL is full of them.
+func encodeValue(out *bytes.Buffer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	out.Truncate(out.Len() - 1) // the newline
+	return nil
+}
