@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -82,6 +83,9 @@ func (r *Row) arguments(raw []byte) (arguments, error) {
 	}
 	if !gjson.ValidBytes(raw) {
 		return args, r.refusal([]string{"the arguments are not valid JSON"})
+	}
+	if bytes.Contains(raw, []byte(Hidden)) {
+		return args, r.refusal([]string{fmt.Sprintf("a value is %q, which stands for a secret that was not shown; give the secret itself or a reference {{secrets/scope/key}}, or change only other fields with an update tool", Hidden)})
 	}
 	root := gjson.ParseBytes(raw)
 	if !root.IsObject() {

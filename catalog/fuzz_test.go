@@ -74,7 +74,7 @@ func FuzzAppendClean(f *testing.F) {
 		if !json.Valid([]byte(value)) || !utf8.ValidString(value) {
 			return
 		}
-		out := appendClean([]byte("before"), value)
+		out := appendClean([]byte("before"), "", value)
 		out, ok := bytes.CutPrefix(out, []byte("before"))
 		if !ok || !json.Valid(out) {
 			t.Fatalf("%q becomes %q", value, out)
@@ -82,7 +82,7 @@ func FuzzAppendClean(f *testing.F) {
 		if !sameValue(decode(t, []byte(value)), decode(t, out), false) {
 			t.Fatalf("%q becomes %q, another value", value, out)
 		}
-		if again := appendClean(nil, string(out)); !bytes.Equal(again, out) {
+		if again := appendClean(nil, "", string(out)); !bytes.Equal(again, out) {
 			t.Fatalf("%q is not clean: again it becomes %q", out, again)
 		}
 		if back := unquoteIDs(value); !json.Valid([]byte(back)) {

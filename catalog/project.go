@@ -78,9 +78,9 @@ func (n *node) with(path string) *node {
 	return wider
 }
 
-// append appends the kept part of a value, compact. A null where an object or
+// append appends the kept part of the value of a member called key, compact. A null where an object or
 // array is declared stays null.
-func (n *node) append(dst []byte, v gjson.Result) []byte {
+func (n *node) append(dst []byte, key string, v gjson.Result) []byte {
 	switch {
 	case n.id && v.Type == gjson.Number:
 		return appendNumber(dst, v.Raw, true)
@@ -97,7 +97,7 @@ func (n *node) append(dst []byte, v gjson.Result) []byte {
 			}
 			first = false
 			dst = append(append(dst, key.Raw...), ':')
-			dst = child.append(dst, value)
+			dst = child.append(dst, key.Str, value)
 			return true
 		})
 		return append(dst, '}')
@@ -113,12 +113,12 @@ func (n *node) append(dst []byte, v gjson.Result) []byte {
 				dst = append(dst, ',')
 			}
 			first = false
-			dst = item.append(dst, value)
+			dst = item.append(dst, key, value)
 			return true
 		})
 		return append(dst, ']')
 	}
-	return appendClean(dst, v.Raw)
+	return appendClean(dst, key, v.Raw)
 }
 
 // Projection is what a call keeps of its answer.
@@ -146,12 +146,12 @@ func (c *Call) Projection() Projection {
 
 // Append appends the kept part of a whole answer, which must be valid JSON.
 func (p Projection) Append(dst []byte, answer string) []byte {
-	return p.root.append(dst, gjson.Parse(answer))
+	return p.root.append(dst, "", gjson.Parse(answer))
 }
 
 // AppendItem appends the kept part of one item of the list.
 func (p Projection) AppendItem(dst []byte, item gjson.Result) []byte {
-	return p.items.append(dst, item)
+	return p.items.append(dst, "", item)
 }
 
 // AppendField appends the kept part of one member of the answer; it reports
@@ -161,5 +161,5 @@ func (p Projection) AppendField(dst []byte, name string, value gjson.Result) ([]
 	if child == nil {
 		return dst, false
 	}
-	return child.append(dst, value), true
+	return child.append(dst, name, value), true
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// appendClean appends one JSON value without white space between tokens, and
-// with every id as a string: integers of members called id or …_id, members of
-// …_ids, and any integer that a double cannot hold. value must be valid JSON.
-func appendClean(dst []byte, value string) []byte {
+// appendClean appends the JSON value of a member called key, without white space
+// between tokens and with every id as a string: integers of members called id or
+// …_id, members of …_ids, and any integer that a double cannot hold. Values that
+// are secrets are hidden. value must be valid JSON.
+func appendClean(dst []byte, key, value string) []byte {
 	var (
-		key   string // of the member being read
-		depth []byte // '{' or '[' of each open container
-		keys  []string
+		depth []byte   // '{' or '[' of each open container
+		keys  []string // and the member that it is the value of
 	)
 	for i := 0; i < len(value); {
 		switch c := value[i]; {
@@ -20,9 +20,15 @@ func appendClean(dst []byte, value string) []byte {
 			i++
 		case c == '"':
 			end := stringEnd(value, i)
-			dst = append(dst, value[i:end]...)
-			if len(depth) > 0 && depth[len(depth)-1] == '{' && nextByte(value, end) == ':' {
-				key = value[i+1 : end-1]
+			text := value[i+1 : end-1]
+			switch {
+			case len(depth) > 0 && depth[len(depth)-1] == '{' && nextByte(value, end) == ':':
+				key = text
+				dst = append(dst, value[i:end]...)
+			case isSecret(last(keys), key, text):
+				dst = append(dst, `"`+Hidden+`"`...)
+			default:
+				dst = append(dst, value[i:end]...)
 			}
 			i = end
 		case c == '{' || c == '[':
@@ -47,6 +53,13 @@ func appendClean(dst []byte, value string) []byte {
 		}
 	}
 	return dst
+}
+
+func last(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return keys[len(keys)-1]
 }
 
 // appendNumber quotes a number that is an id or that a double would round.

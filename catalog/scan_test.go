@@ -26,7 +26,7 @@ var cleanCases = []struct{ in, want string }{
 
 func TestAppendClean(t *testing.T) {
 	for _, tt := range cleanCases {
-		if got := string(appendClean(nil, tt.in)); got != tt.want {
+		if got := string(appendClean(nil, "", tt.in)); got != tt.want {
 			t.Errorf("%s\n got %s\nwant %s", tt.in, got, tt.want)
 		}
 	}
@@ -40,7 +40,7 @@ func TestAppendCleanKeepsRandomValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := appendClean(nil, string(raw))
+		out := appendClean(nil, "", string(raw))
 		if !sameValue(decode(t, raw), decode(t, out), false) {
 			t.Fatalf("value %d: %s\nbecomes %s", i, raw, out)
 		}
