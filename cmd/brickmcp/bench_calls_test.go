@@ -1,0 +1,181 @@
+package main
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+const jobsPath = "/api/2.2/jobs/list?limit=20"
+
+// benchCalls is one caller: jobs_list over a bare GET of the same 9 kB, in turns.
+func benchCalls(b *testing.B, r *report) {
+	w := newWorkspaceFake(b)
+	d := w.serve(b, r)
+	defer d.stop()
+	const rounds, calls = 7, 600
+	var over, gets, p50s, spread, cpus []float64
+	for round := range rounds + 1 {
+		var bare, tool []time.Duration
+		for range calls {
+			began := time.Now()
+			w.get(b, jobsPath)
+			bare = append(bare, time.Since(began))
+		}
+		before := d.cpu()
+		for range calls {
+			began := time.Now()
+			d.call("jobs_list", `{"limit":20}`)
+			tool = append(tool, time.Since(began))
+		}
+		if round == 0 { // warms connections and heaps
+			continue
+		}
+		get, call := micros(median(bare)), micros(median(tool))
+		gets, p50s, over = append(gets, get), append(p50s, call), append(over, call-get)
+		spread = append(spread, micros(quantile(tool, 0.99))/call)
+		cpus = append(cpus, micros(d.cpu()-before)/calls)
+	}
+	text := gjson.GetBytes(d.call("jobs_list", `{"limit":20}`), "result.content.0.text").Str
+	if gjson.Get(text, "returned").Int() != 20 {
+		b.Fatalf("jobs_list answers %.300s", text)
+	}
+	r.add(b, "GET of 9 kB, p50", median(gets), "us", 0)
+	r.add(b, "jobs_list, p50", median(p50s), "us", 0)
+	r.add(b, "jobs_list over the GET, p50", median(over), "us", 135)
+	r.add(b, "jobs_list over the GET, p50, best round", quantile(over, 0), "us", 0)
+	r.add(b, "jobs_list, p99 of p50", median(spread), "times", 3)
+	r.add(b, "jobs_list, processor time", median(cpus), "us", 150)
+	r.add(b, "jobs_list of 20 jobs", float64(tokens(b, []byte(text))), "tokens", 720)
+}
+
+// benchCallers is many callers of a workspace that takes 20 ms.
+func benchCallers(b *testing.B, r *report) {
+	w := newWorkspaceFake(b)
+	d := w.serve(b, r)
+	defer d.stop()
+	warm := []float64{}
+	for range 300 {
+		began := time.Now()
+		d.call("jobs_list", `{"limit":20}`)
+		warm = append(warm, micros(time.Since(began)))
+	}
+	d.share()
+	w.delay.Store(int64(20 * time.Millisecond))
+	for _, c := range []struct {
+		callers int
+		goal    float64
+		name    string
+	}{{8, -0.95, "8"}, {64, -0.8, "64"}} {
+		var ratios, rates []float64
+		for range 5 {
+			bare := rate(c.callers, func() { w.get(b, jobsPath) })
+			ours := rate(c.callers, func() { d.concurrent("jobs_list", `{"limit":20}`) })
+			ratios, rates = append(ratios, ours/bare), append(rates, ours)
+		}
+		r.add(b, c.name+" callers, 20 ms, calls a second", median(rates), "1/s", 0)
+		r.add(b, c.name+" callers, 20 ms, of the bare client", median(ratios), "times", c.goal)
+	}
+	w.delay.Store(0)
+
+	quick := func() float64 {
+		var took []float64
+		for range 300 {
+			began := time.Now()
+			d.concurrent("jobs_list", `{"limit":20}`)
+			took = append(took, micros(time.Since(began)))
+		}
+		return median(took)
+	}
+	var ratios []float64
+	for range 3 {
+		alone := quick()
+		var slow sync.WaitGroup
+		for range 64 {
+			slow.Go(func() { d.concurrent("jobs_get", `{"job_id":"1"}`) })
+		}
+		time.Sleep(200 * time.Millisecond) // they are all on their way
+		ratios = append(ratios, quick()/alone)
+		slow.Wait()
+	}
+	r.add(b, "a quick call beside 64 slow ones, of alone", median(ratios), "times", 2)
+}
+
+// rate is how often a second callers together get through do.
+func rate(callers int, do func()) float64 {
+	const calls = 60 // each
+	var all sync.WaitGroup
+	began := time.Now()
+	for range callers {
+		all.Go(func() {
+			for range calls {
+				do()
+			}
+		})
+	}
+	all.Wait()
+	return float64(callers*calls) / time.Since(began).Seconds()
+}
+
+const selectAll = `{"warehouse_id":"w","statement":"SELECT * FROM t"}`
+
+// benchRows is a query of 1,000 rows and 5 columns over the bare POST.
+func benchRows(b *testing.B, r *report) {
+	w := newWorkspaceFake(b)
+	body, asCSV := rowsBody(1000)
+	w.rows.Store(&body)
+	d := w.serve(b, r, "--max-result-tokens", "1000000")
+	defer d.stop()
+	var over, gets []float64
+	for round := range 8 {
+		var bare, tool []time.Duration
+		for range 100 {
+			began := time.Now()
+			w.post(b, "/api/2.0/sql/statements")
+			bare = append(bare, time.Since(began))
+			began = time.Now()
+			d.call("sql_execute_statement", selectAll)
+			tool = append(tool, time.Since(began))
+		}
+		if round > 0 {
+			over, gets = append(over, millis(median(tool)-median(bare))), append(gets, millis(median(bare)))
+		}
+	}
+	text := gjson.GetBytes(d.call("sql_execute_statement", selectAll), "result.content.0.text").Str
+	if gjson.Get(text, "returned").Int() != 1000 {
+		b.Fatalf("the query answers %.300s", text)
+	}
+	r.add(b, "POST of 1,000 rows, p50", median(gets), "ms", 0)
+	r.add(b, "1,000 rows over the POST, p50", median(over), "ms", 1.5)
+	r.add(b, "1,000 rows over the POST, p50, best round", quantile(over, 0), "ms", 0)
+	mine, plain := tokens(b, []byte(text)), tokens(b, asCSV)
+	r.add(b, "1,000 rows", float64(mine), "tokens", 0)
+	r.add(b, "1,000 rows, of CSV", float64(mine)/float64(plain), "times", 1.03)
+}
+
+// benchManyRows is a query of 100,000 rows whose answer is shown whole, and one
+// that is cut to the usual budget.
+func benchManyRows(b *testing.B, r *report) {
+	w := newWorkspaceFake(b)
+	body, _ := rowsBody(100_000)
+	w.rows.Store(&body)
+	for _, c := range []struct {
+		name      string
+		goal      float64
+		arguments []string
+	}{{"100,000 rows, cut", 40, nil}, {"100,000 rows, whole", 0, []string{"--max-result-tokens", "100000000"}}} {
+		d := w.serve(b, r, c.arguments...)
+		began := time.Now()
+		answer := d.call("sql_execute_statement", selectAll)
+		took := time.Since(began)
+		size := len(answer)
+		resident, peak := d.memory()
+		r.add(b, c.name+", memory after", mib(resident), "MiB", 40)
+		r.add(b, c.name+", peak memory", mib(peak), "MiB", c.goal)
+		r.add(b, c.name+", answer", float64(size)/1e6, "MB", 0)
+		r.add(b, c.name+", time", millis(took), "ms", 0)
+		d.stop()
+	}
+}
