@@ -28,7 +28,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 	fi
 
 bench: ## run the benchmarks that the README's figures come from
-	$(GO) test -run '^$$' -bench . -timeout 30m ./cmd/brickmcp
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./cmd/brickmcp
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
