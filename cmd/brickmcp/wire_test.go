@@ -93,12 +93,10 @@ func (c *wireCase) run(t *testing.T, tool string) {
 		step++
 	}))
 	defer workspace.Close()
-	env := map[string]string{"DATABRICKS_HOST": workspace.URL, "DATABRICKS_TOKEN": "dapi-wire", "BRICKMCP_ACCESS": "full", "HOME": t.TempDir()}
+	env := map[string]string{"DATABRICKS_HOST": workspace.URL, "DATABRICKS_TOKEN": "dapi-wire", "HOME": t.TempDir()}
 	config := newConfig(func(name string) string { return env[name] }, strings.NewReader(""), io.Discard, io.Discard)
-	root := newRoot(config)
-	if err := config.environment(root); err != nil {
-		t.Fatal(err)
-	}
+	newRoot(config) // sets the defaults
+	config.access = "full"
 	a, err := config.build()
 	if err != nil {
 		t.Fatal(err)
