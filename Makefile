@@ -2,6 +2,7 @@
 
 GO      ?= go
 VERSION ?= 0.1.0
+FUZZTIME ?= 30s
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
@@ -45,8 +46,13 @@ check-gen: ## fail when a generated file has drifted
 clients: build ## check with the official MCP clients (needs Node)
 	testdata/clients/run bin/brickmcp
 
-fuzz: ## fuzz every parser of outside input for a while
-	testdata/fuzz/run 30s
+fuzz: ## fuzz every parser of outside input, FUZZTIME each
+	@grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n 1 dirname | sort -u | while read -r package; do \
+		for name in $$(grep -ho '^func Fuzz[A-Za-z]*' "$$package"/*_test.go | sed 's/^func //'); do \
+			echo "== $$package $$name"; \
+			$(GO) test "$$package" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
 
 clean: ## remove what was built
 	rm -rf bin dist
