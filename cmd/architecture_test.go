@@ -15,15 +15,16 @@ import (
 
 // allowed are the imports of our own packages that each package may have.
 var allowed = map[string][]string{
-	"catalog":                  {},
-	"auth":                     {},
-	"tools":                    {"catalog"},
-	"transport/serve":          {},
-	"transport/rest":           {"catalog"},
-	"transport/sandbox":        {"transport/sandbox/engine"},
-	"transport/sandbox/engine": {},
-	"cmd/brickmcp":             {"catalog", "tools", "auth", "transport/serve", "transport/rest", "transport/sandbox"},
-	"cmd/gen":                  {"catalog", "tools"},
+	"catalog":                       {},
+	"auth":                          {},
+	"tools":                         {"catalog"},
+	"transport/serve":               {},
+	"transport/rest":                {"catalog"},
+	"transport/sandbox":             {"transport/sandbox/engine"},
+	"transport/sandbox/engine":      {},
+	"transport/sandbox/browsertest": {}, // for tests: no package may import it
+	"cmd/brickmcp":                  {"catalog", "tools", "auth", "transport/serve", "transport/rest", "transport/sandbox"},
+	"cmd/gen":                       {"catalog", "tools"},
 }
 
 // reserved are imports that only the named packages may have.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -20,10 +21,9 @@ func oauthError(status int, code, description string) (any, error) {
 	return answer{status, map[string]string{"error": code, "error_description": description}}, nil
 }
 
-// serveOAuth registers discovery and the token endpoint.
-//
-// The metadata already names the authorization endpoint of the user sign-in
-// (U2M); its grants join the table in issueToken.
+// serveOAuth registers discovery, the sign-in page and the token endpoint, at
+// the places of a workspace and at those of its account (contract auth.md,
+// section 2).
 func (p *people) serveOAuth(w *Workspace) {
 	w.open("GET /.well-known/databricks-config", func(r *request) (any, error) {
 		return object{
@@ -32,32 +32,60 @@ func (p *people) serveOAuth(w *Workspace) {
 			"token_federation_default_oidc_audiences": []string{r.base() + "/oidc/v1/token"},
 		}, nil
 	})
+	p.serveProvider(w, "/oidc")
+	p.serveProvider(w, "/oidc/accounts/{account_id}")
+}
+
+// serveProvider registers an OpenID provider under a root.
+func (p *people) serveProvider(w *Workspace, root string) {
+	open := func(pattern string, h handler) {
+		w.open(pattern, func(r *request) (any, error) {
+			if id := r.PathValue("account_id"); id != "" && id != accountID {
+				return nil, failure(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Account '"+id+"' does not exist.")
+			}
+			return h(r)
+		})
+	}
 	metadata := func(r *request) (any, error) {
+		issuer := r.base() + strings.Replace(root, "{account_id}", accountID, 1)
 		return object{
-			"issuer": r.base() + "/oidc", "authorization_endpoint": r.base() + "/oidc/v1/authorize",
-			"token_endpoint":                        r.base() + "/oidc/v1/token",
+			"issuer": issuer, "authorization_endpoint": issuer + "/v1/authorize", "token_endpoint": issuer + "/v1/token",
 			"response_types_supported":              []string{"code"},
+			"response_modes_supported":              []string{"query"},
 			"grant_types_supported":                 []string{"client_credentials", "authorization_code", "refresh_token"},
 			"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
 			"code_challenge_methods_supported":      []string{"S256"},
-			"scopes_supported":                      []string{"all-apis", "offline_access", "openid", "profile", "email"},
+			"scopes_supported":                      []string{allAPIs, offlineAccess, "openid", "profile", "email"},
 		}, nil
 	}
-	w.open("GET /oidc/.well-known/oauth-authorization-server", metadata)
-	w.open("GET /oidc/.well-known/openid-configuration", metadata)
-	w.open("POST /oidc/v1/token", p.issueToken)
+	open("GET "+root+"/.well-known/oauth-authorization-server", metadata)
+	open("GET "+root+"/.well-known/openid-configuration", metadata)
+	open("GET "+root+"/v1/authorize", p.authorize)
+	open("POST "+root+"/v1/authorize", p.decide)
+	open("POST "+root+"/v1/token", p.issueToken)
 }
 
 // issueToken is POST /oidc/v1/token (contract auth.md, sections 2 and 6).
 func (p *people) issueToken(r *request) (any, error) {
+	r.w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(r.w, r.Body, 1<<20)
 	if err := r.ParseForm(); err != nil {
 		return oauthError(http.StatusBadRequest, "invalid_request", "The body must be application/x-www-form-urlencoded")
 	}
-	r.w.Header().Set("Cache-Control", "no-store")
-	switch grant := r.PostForm.Get("grant_type"); grant {
+	for _, v := range r.PostForm {
+		if len(v) > 1 {
+			return oauthError(http.StatusBadRequest, "invalid_request", "A parameter is given more than once")
+		}
+	}
+	grant := r.PostForm.Get("grant_type")
+	p.count(grant)
+	switch grant {
 	case "client_credentials":
 		return p.clientCredentials(r)
+	case "authorization_code":
+		return p.exchangeCode(r)
+	case "refresh_token":
+		return p.refreshSession(r)
 	case "":
 		return oauthError(http.StatusBadRequest, "invalid_request", "Missing required parameter: grant_type")
 	default:
@@ -65,18 +93,43 @@ func (p *people) issueToken(r *request) (any, error) {
 	}
 }
 
-// clientCredentials is M2M: a service principal's application id and secret, by
-// HTTP basic authentication or in the form.
-func (p *people) clientCredentials(r *request) (any, error) {
-	id, secret, basic := r.BasicAuth()
-	if basic { // RFC 6749, section 2.3.1: both parts are form-encoded first
-		id, secret = unescaped(id), unescaped(secret)
-	} else {
-		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+func (p *people) count(grant string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch grant {
+	case "client_credentials":
+		p.asked.ClientCredentials++
+	case "authorization_code":
+		p.asked.AuthorizationCode++
+	case "refresh_token":
+		p.asked.RefreshToken++
 	}
-	scope := r.PostForm.Get("scope")
-	if scope == "" {
-		scope = "all-apis"
+}
+
+// sentCredentials are a client's id and secret, by HTTP basic authentication or
+// in the form.
+func sentCredentials(r *request) (id, secret string, basic bool) {
+	if id, secret, basic = r.BasicAuth(); basic { // RFC 6749, section 2.3.1: both parts are form-encoded first
+		return unescaped(id), unescaped(secret), true
+	}
+	return r.PostForm.Get("client_id"), r.PostForm.Get("client_secret"), false
+}
+
+// unknownClient refuses a client in the way it tried to authenticate.
+func unknownClient(r *request, basic bool) any {
+	if basic {
+		r.w.Header().Set("WWW-Authenticate", `Basic realm="oidc"`)
+	}
+	refused, _ := oauthError(http.StatusUnauthorized, "invalid_client", "Client authentication failed")
+	return refused
+}
+
+// clientCredentials is M2M: a service principal's application id and secret.
+func (p *people) clientCredentials(r *request) (any, error) {
+	id, secret, basic := sentCredentials(r)
+	scopes := strings.Fields(r.PostForm.Get("scope"))
+	if len(scopes) == 0 {
+		scopes = []string{allAPIs}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,28 +141,27 @@ func (p *people) clientCredentials(r *request) (any, error) {
 	}
 	want, has := p.secrets[id]
 	if holder == nil || !has || subtle.ConstantTimeCompare([]byte(secret), []byte(want)) != 1 {
-		if basic {
-			r.w.Header().Set("WWW-Authenticate", `Basic realm="oidc"`)
-		}
-		return oauthError(http.StatusUnauthorized, "invalid_client", "Client authentication failed")
+		return unknownClient(r, basic), nil
 	}
 	return object{
-		"access_token": p.grant(holder, r, scope), "token_type": "Bearer", "expires_in": int64(p.life / time.Second), "scope": scope,
+		"access_token": p.grant(holder, r, holder.name, scopes, nil), "token_type": "Bearer",
+		"expires_in": int64(p.life / time.Second), "scope": strings.Join(scopes, " "),
 	}, nil
 }
 
-// grant makes an access token. It looks like the real JWT, but is known by
-// table: clients must treat it as opaque. Needs p.mu held.
-func (p *people) grant(m *member, r *request, scope string) string {
-	for token, t := range p.tokens {
-		if !t.expires.IsZero() && !r.now.Before(t.expires) {
+// grant makes an access token, of a session (U2M) or of none. It looks like the
+// real JWT, but is known by table: clients must treat it as opaque. Needs p.mu
+// held.
+func (p *people) grant(m *member, r *request, client string, scopes []string, s *session) string {
+	for token, t := range p.tokens { // expired ones stay a while, to be told from unknown ones
+		if t.dead() || !t.expires.IsZero() && r.now.Sub(t.expires) >= p.life {
 			delete(p.tokens, token)
 		}
 	}
 	expires := r.now.Add(p.life)
 	p.next++
 	claims, err := json.Marshal(object{
-		"iss": r.base() + "/oidc", "aud": ID, "sub": m.name, "client_id": m.name, "scope": scope,
+		"iss": r.base() + "/oidc", "aud": ID, "sub": m.name, "client_id": client, "scope": strings.Join(scopes, " "),
 		"iat": r.now.Unix(), "exp": expires.Unix(), "jti": p.next,
 	})
 	if err != nil {
@@ -119,7 +171,7 @@ func (p *people) grant(m *member, r *request, scope string) string {
 	mac := hmac.New(sha256.New, p.key)
 	mac.Write([]byte(text))
 	token := text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-	p.tokens[token] = accessToken{id: m.id, expires: expires}
+	p.tokens[token] = accessToken{id: m.id, expires: expires, scopes: scopes, session: s}
 	return token
 }
 

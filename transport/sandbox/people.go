@@ -33,11 +33,18 @@ func (p *principal) in(group string) bool { return slices.Contains(p.Groups, gro
 type accessToken struct {
 	id      string // SCIM id of the holder
 	expires time.Time
+	scopes  []string // nil: no limits
+	session *session // of a user's sign-in, else nil
 }
+
+// dead says whether the sign-in that the token belongs to was revoked.
+func (t accessToken) dead() bool { return t.session != nil && t.session.ended }
 
 // people is the workspace's directory: users, groups, service principals, and
 // the credentials of those that have any.
 type people struct {
+	signIns
+
 	mu      sync.Mutex
 	members []*member // users and service principals, in order of creation
 	groups  []*group
@@ -50,6 +57,10 @@ type people struct {
 
 func addPeople(w *Workspace) error {
 	w.people = seedPeople(w.tokenLifetime)
+	var err error
+	if w.people.signIns, err = newSignIns(w.oauthClients); err != nil {
+		return err
+	}
 	w.people.serveSCIM(w)
 	w.people.serveOAuth(w)
 	return nil
@@ -67,16 +78,18 @@ func (p *people) identify(r *http.Request, now time.Time) (*principal, *apiError
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	token, known := p.tokens[bearer]
-	if !known {
+	if !known || token.dead() {
 		return refuse("Invalid access token.")
 	}
 	if !token.expires.IsZero() && !now.Before(token.expires) {
-		delete(p.tokens, bearer)
 		return refuse("Access token expired.")
 	}
 	m := p.find(token.id)
 	if m == nil || !m.active {
 		return refuse("The identity of this access token is deleted or deactivated.")
+	}
+	if refused := token.outOfScope(r.URL.Path); refused != nil {
+		return nil, refused
 	}
 	return p.principal(m), nil
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Clock         Clock         // nil: SystemClock
 	Faults        []Fault       // injected failures: delays add up, of the others the first match wins
 	TokenLifetime time.Duration // of OAuth access tokens; 0: one hour
+	OAuthClients  []OAuthClient // beside databricks-cli, which is always there
 }
 
 // Workspace is one embedded workspace. Safe for concurrent use; each group of
@@ -43,6 +44,7 @@ type Options struct {
 type Workspace struct {
 	clock         Clock
 	tokenLifetime time.Duration
+	oauthClients  []OAuthClient
 	mux           *http.ServeMux
 	patterns      []string // as registered, "METHOD /path/{hole}"
 	requests      atomic.Int64
@@ -63,7 +65,7 @@ type Workspace struct {
 
 // New builds and seeds a workspace. The SQL engine opens on first use.
 func New(opts Options) (*Workspace, error) {
-	w := &Workspace{clock: opts.Clock, mux: http.NewServeMux(), faults: newFaults(opts.Faults), tokenLifetime: opts.TokenLifetime}
+	w := &Workspace{clock: opts.Clock, mux: http.NewServeMux(), faults: newFaults(opts.Faults), tokenLifetime: opts.TokenLifetime, oauthClients: opts.OAuthClients}
 	if w.clock == nil {
 		w.clock = SystemClock{}
 	}
@@ -129,7 +131,7 @@ func (w *Workspace) on(pattern string, h handler) {
 }
 
 // open registers a route that needs no bearer token: discovery, the token
-// endpoint, presigned links.
+// endpoint, the sign-in page, presigned links.
 func (w *Workspace) open(pattern string, h handler) {
 	w.patterns = append(w.patterns, pattern)
 	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
