@@ -370,7 +370,7 @@ func TestMetadataService(t *testing.T) {
 	}{
 		{"another host", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, false, "HTTP 404. It signs in to one host only"},
 		{"down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, true, "HTTP 500"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/hush-path", 302) }, false, "HTTP 302"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/hush-path", http.StatusFound) }, false, "HTTP 302"},
 		{"nonsense", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hush") }, false, "not a token"},
 	} {
 		handler = tt.handler

@@ -69,7 +69,6 @@ type (
 		query       *query
 	}
 	alterStmt struct {
-		view    bool
 		kind    string // TABLE, VIEW, SCHEMA, CATALOG
 		name    nameRef
 		action  string // RENAME TO, ADD COLUMNS, DROP COLUMNS, RENAME COLUMN, SET TBLPROPERTIES, UNSET TBLPROPERTIES, OWNER TO, COMMENT COLUMN, NOTHING
