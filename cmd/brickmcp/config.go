@@ -37,10 +37,17 @@ type config struct {
 	logLevel     string
 	logFormat    string
 	transport    string
+
+	oauthClientID string
+	oauthScopes   string
+	oauthUser     string
+
+	serving bool              // this process lives on, as a server
+	given   map[string]string // where a flag's value came from: "--access", "BRICKMCP_ACCESS"
 }
 
 func newConfig(getenv func(string) string, in io.Reader, out, err io.Writer) *config {
-	return &config{getenv: getenv, in: in, out: out, err: err}
+	return &config{getenv: getenv, in: in, out: out, err: err, given: map[string]string{}}
 }
 
 // bind defines the global flags. Each has a twin in the environment,
@@ -48,6 +55,9 @@ func newConfig(getenv func(string) string, in io.Reader, out, err io.Writer) *co
 func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.profile, "profile", "", "profile of the Databricks config `NAME`")
 	flags.StringVar(&c.host, "host", "", "workspace `URL`")
+	flags.StringVar(&c.oauthClientID, "oauth-client-id", "", "sign in with an OAuth app of your own, `ID` (default databricks-cli)")
+	flags.StringVar(&c.oauthScopes, "oauth-scopes", "", "sign in with these scopes, `LIST` with commas (default all-apis)")
+	flags.StringVar(&c.oauthUser, "oauth-user", "", "which `USER`, when several are signed in to one host (default who did last)")
 	flags.StringVar(&c.access, "access", "", "what agents may use: `LEVEL[,GROUP=LEVEL…]` with off, read, full (default read; full with --sandbox)")
 	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
 	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")
@@ -66,6 +76,9 @@ func (c *config) environment(cmd *cobra.Command) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "BRICKMCP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value := c.getenv(name)
+		if f.Changed {
+			c.given[f.Name] = "--" + f.Name
+		}
 		if f.Changed || value == "" || f.Name == "help" || problem != nil {
 			return
 		}
@@ -79,6 +92,7 @@ func (c *config) environment(cmd *cobra.Command) error {
 				return
 			}
 		}
+		c.given[f.Name] = name
 	})
 	return problem
 }

@@ -28,7 +28,8 @@ func newRoot(c *config) *cobra.Command {
 	root.SetErr(c.err)
 	root.SetIn(c.in)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand())
+	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand(),
+		c.loginCommand(), c.logoutCommand(), c.whoamiCommand())
 	root.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
 	return root
 }

@@ -30,6 +30,7 @@ func (c *config) serve(ctx context.Context) (err error) {
 	if c.transport != "stdio" {
 		return usagef("--transport %q is not available; valid: stdio", c.transport)
 	}
+	c.serving = true
 	a, err := c.build()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"brickmcp/auth"
@@ -23,9 +24,10 @@ import (
 // app is everything put together. Building it touches no network and reads no
 // file: what a call needs is opened by the first call.
 type app struct {
-	tools *tools.Server
-	log   *zap.Logger
-	close func() error
+	tools     *tools.Server
+	workspace *workspace
+	log       *zap.Logger
+	close     func() error
 }
 
 func (c *config) build() (*app, error) {
@@ -34,14 +36,18 @@ func (c *config) build() (*app, error) {
 		return nil, err
 	}
 	log := newLog(c.err, s.level, c.logFormat)
-	a := &app{log: log, close: func() error { return nil }}
-	api := &workspace{log: log, rateLimit: s.rateLimit}
+	a := &app{log: log}
+	api := &workspace{log: log, rateLimit: s.rateLimit, access: c.accessReport(s.access), introduces: c.serving}
+	api.life, api.end = context.WithCancel(context.Background())
 	if c.sandbox {
 		box := &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
-		api.connect, a.close = box.connect, box.close
+		api.credential, api.roundTripper = sandboxCredential(), box.open
+		a.close = func() error { api.close(); return box.close() }
 	} else {
-		api.connect = c.connect()
+		api.credential = c.credential(c.profile)
+		a.close = func() error { api.close(); return nil }
 	}
+	a.workspace = api
 	a.tools = tools.New(tools.Config{
 		Version: version, Access: s.access, API: api, Links: api,
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
@@ -53,12 +59,20 @@ func (c *config) build() (*app, error) {
 // call that needs it, so that neither a missing sign-in nor a slow network ever
 // keeps the server from starting.
 type workspace struct {
-	connect   func() (rest.Config, error)
-	log       *zap.Logger
-	rateLimit rest.RateLimit
+	credential   *auth.Credential
+	roundTripper func() (http.RoundTripper, error) // nil: the network
+	log          *zap.Logger
+	rateLimit    rest.RateLimit
+	access       map[string]allowance
+	introduces   bool // says in the log who is signed in
 
 	mu     sync.Mutex
 	client *rest.Client
+
+	introduced atomic.Bool
+	background sync.WaitGroup
+	life       context.Context // of the background
+	end        context.CancelFunc
 }
 
 var (
@@ -72,7 +86,11 @@ func (w *workspace) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer
 	if err != nil {
 		return nil, err
 	}
-	return client.Do(ctx, call)
+	answer, err := client.Do(ctx, call)
+	if err == nil {
+		w.introduce()
+	}
+	return answer, err
 }
 
 // Link implements tools.Links.
@@ -90,38 +108,36 @@ func (w *workspace) get() (*rest.Client, error) {
 	if w.client != nil {
 		return w.client, nil
 	}
-	config, err := w.connect()
+	config, err := w.config()
 	if err != nil {
 		return nil, signInError(err)
 	}
-	config.RateLimit, config.Logger, config.Waiting = w.rateLimit, w.log, waiting
 	if w.client, err = rest.New(config); err != nil {
 		return nil, signInError(err)
 	}
 	return w.client, nil
 }
 
-// connect is a real workspace, with the credentials of the environment or the
-// config file.
-func (c *config) connect() func() (rest.Config, error) {
-	credential := auth.NewCredential(auth.Options{
-		Profile: c.profile, Host: c.host, Getenv: c.getenv,
-		HTTPClient: &http.Client{Transport: named{http.DefaultTransport}, Timeout: 30 * time.Second},
-	})
-	return func() (rest.Config, error) {
-		id, err := credential.Identity()
-		if err != nil {
-			return rest.Config{}, err
-		}
-		for _, warning := range id.Warnings {
-			c.printf("brickmcp: warning: %s\n", warning)
-		}
-		return rest.Config{
-			Host: id.Host, WorkspaceID: id.WorkspaceID,
-			Token: credential.Token, Invalidate: credential.Invalidate, Headers: credential.Headers,
-			SignInError: signInError, UserAgent: userAgent(id.AuthType),
-		}, nil
+// config opens what a call needs. Without credentials there is none, and the
+// next call looks again.
+func (w *workspace) config() (rest.Config, error) {
+	id, err := w.credential.Identity()
+	if err != nil {
+		return rest.Config{}, err
 	}
+	for _, warning := range id.Warnings {
+		w.log.Warn(warning)
+	}
+	config := rest.Config{
+		Host: id.Host, WorkspaceID: id.WorkspaceID,
+		Token: w.credential.Token, Invalidate: w.credential.Invalidate, Headers: w.credential.Headers,
+		SignInError: signInError, UserAgent: userAgent(id.AuthType),
+		RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting,
+	}
+	if w.roundTripper != nil {
+		config.RoundTripper, err = w.roundTripper()
+	}
+	return config, err
 }
 
 // signInError turns an error of auth into one that an agent can act on.
@@ -173,21 +189,17 @@ type embedded struct {
 	box     *sandbox.Workspace
 }
 
-func (e *embedded) connect() (rest.Config, error) {
+func (e *embedded) open() (http.RoundTripper, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.box == nil {
 		box, err := sandbox.New(e.options)
 		if err != nil {
-			return rest.Config{}, fmt.Errorf("open the sandbox: %w", err)
+			return nil, fmt.Errorf("open the sandbox: %w", err)
 		}
 		e.box = box
 	}
-	return rest.Config{
-		Host: "https://sandbox.brickmcp.invalid", RoundTripper: e.box.RoundTripper(),
-		Token:     func(context.Context) (string, error) { return sandbox.Token, nil },
-		UserAgent: userAgent("pat"),
-	}, nil
+	return e.box.RoundTripper(), nil
 }
 
 func (e *embedded) close() error {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"brickmcp/auth"
+	"brickmcp/transport/sandbox"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// leave bounds what a credential may still write before the process ends.
+	leave = 2 * time.Second
+	// introduction bounds the question who is signed in, which no call waits for.
+	introduction = 30 * time.Second
+
+	sandboxHost = "https://sandbox.brickmcp.invalid" // never dialled
+)
+
+// authOptions are the options of every sign-in with one profile ("" for the
+// configured default), be it for a server or for a command.
+func (c *config) authOptions(profile string) auth.Options {
+	return auth.Options{
+		Profile: profile, Host: c.host, Getenv: c.getenv, StateDir: c.stateDir(),
+		SignInClientID: c.oauthClientID, SignInScopes: strings.FieldsFunc(c.oauthScopes, func(r rune) bool { return r == ',' || r == ' ' }),
+		User:       c.oauthUser,
+		HTTPClient: &http.Client{Transport: named{http.DefaultTransport}, Timeout: 30 * time.Second},
+	}
+}
+
+// credential is that of a workspace. A server that lives on can wait for a
+// person to sign in; a command cannot.
+func (c *config) credential(profile string) *auth.Credential {
+	o := c.authOptions(profile)
+	o.SignIn = c.serving
+	return auth.NewCredential(o)
+}
+
+// sandboxCredential is Ana's token for the embedded workspace, whatever else
+// is configured.
+func sandboxCredential() *auth.Credential {
+	return auth.NewCredential(auth.Options{Host: sandboxHost, Getenv: func(name string) string {
+		if name == "DATABRICKS_TOKEN" {
+			return sandbox.Token
+		}
+		return ""
+	}})
+}
+
+// introduce finds out in the background who is signed in, and says it in the
+// log: after the first call that got through, because its token is at hand then.
+func (w *workspace) introduce() {
+	if !w.introduces || !w.introduced.CompareAndSwap(false, true) {
+		return
+	}
+	w.background.Go(func() {
+		ctx, cancel := context.WithTimeout(w.life, introduction)
+		defer cancel()
+		who, err := w.who(ctx)
+		if err != nil {
+			w.introduced.Store(false) // the next call may have more luck
+			w.log.Debug("who is signed in cannot be told", zap.Error(err))
+			return
+		}
+		w.log.Info("signed in", zap.String("user", who.User), zap.String("workspace_id", who.WorkspaceID), zap.String("auth_type", who.AuthType), zap.String("host", who.Host))
+	})
+}
+
+// close ends what runs in the background. It waits for a refresh of the token
+// whose answer is not stored yet.
+func (w *workspace) close() {
+	w.end()
+	w.background.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), leave)
+	defer cancel()
+	if err := w.credential.Close(ctx); err != nil {
+		w.log.Warn("a refreshed sign-in may not have been stored", zap.Error(err))
+	}
+}
