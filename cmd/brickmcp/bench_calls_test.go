@@ -10,45 +10,73 @@ import (
 
 const jobsPath = "/api/2.2/jobs/list?limit=20"
 
-// benchCalls is one caller: jobs_list over a bare GET of the same 9 kB, in turns.
+// benchCalls is one caller: jobs_list over a bare GET of the same 9 kB, in turns
+// with a bare mcp-go server that passes the body through. How dear a wake-up of
+// another process is differs widely between machines; the ratio to bare mcp-go
+// does not.
 func benchCalls(b *testing.B, r *report) {
 	w := newWorkspaceFake(b)
-	d := w.serve(b, r)
-	defer d.stop()
-	const rounds, calls = 7, 600
-	var over, gets, p50s, spread, cpus []float64
-	for round := range rounds + 1 {
-		var bare, tool []time.Duration
-		for range calls {
-			began := time.Now()
-			w.get(b, jobsPath)
-			bare = append(bare, time.Since(began))
-		}
-		before := d.cpu()
-		for range calls {
-			began := time.Now()
-			d.call("jobs_list", `{"limit":20}`)
-			tool = append(tool, time.Since(began))
-		}
+	ours := w.serve(b, r)
+	defer ours.stop()
+	bare := spawn(b, []string{"BARE_URL=" + w.URL + jobsPath}, r.path("bare")).hello()
+	defer bare.stop()
+	list := func() { ours.call("jobs_list", `{"limit":20}`) }
+	pass := func() { bare.call("get", `{}`) }
+	get := func() { w.get(b, jobsPath) }
+	ping := func() { ours.ask("ping", `{}`) }
+
+	const rounds = 9
+	var gets, pings, p50s, over, bareOver, times, spread, cpus, cpuTimes []float64
+	for round := range rounds {
+		floor, mine, theirs := caller(get), caller(list), caller(pass)
+		oursCPU, bareCPU := ours.perCall(list), bare.perCall(pass)
 		if round == 0 { // warms connections and heaps
 			continue
 		}
-		get, call := micros(median(bare)), micros(median(tool))
-		gets, p50s, over = append(gets, get), append(p50s, call), append(over, call-get)
-		spread = append(spread, micros(quantile(tool, 0.99))/call)
-		cpus = append(cpus, micros(d.cpu()-before)/calls)
+		gets, pings, p50s = append(gets, micros(median(floor))), append(pings, micros(median(caller(ping)))), append(p50s, micros(median(mine)))
+		over = append(over, micros(median(mine)-median(floor)))
+		bareOver = append(bareOver, micros(median(theirs)-median(floor)))
+		times = append(times, float64(median(mine)-median(floor))/float64(median(theirs)-median(floor)))
+		spread = append(spread, float64(quantile(mine, 0.99))/float64(median(mine)))
+		cpus = append(cpus, micros(oursCPU))
+		cpuTimes = append(cpuTimes, float64(oursCPU)/float64(bareCPU))
 	}
-	text := gjson.GetBytes(d.call("jobs_list", `{"limit":20}`), "result.content.0.text").Str
+	text := gjson.GetBytes(ours.call("jobs_list", `{"limit":20}`), "result.content.0.text").Str
 	if gjson.Get(text, "returned").Int() != 20 {
 		b.Fatalf("jobs_list answers %.300s", text)
 	}
 	r.add(b, "GET of 9 kB, p50", median(gets), "us", 0)
+	r.add(b, "ping, p50", median(pings), "us", 0)
+	r.add(b, "bare mcp-go over the GET, p50", median(bareOver), "us", 0)
 	r.add(b, "jobs_list, p50", median(p50s), "us", 0)
 	r.add(b, "jobs_list over the GET, p50", median(over), "us", 135)
 	r.add(b, "jobs_list over the GET, p50, best round", quantile(over, 0), "us", 0)
+	r.add(b, "jobs_list over the GET, of bare mcp-go", median(times), "times", 1.6)
 	r.add(b, "jobs_list, p99 of p50", median(spread), "times", 3)
 	r.add(b, "jobs_list, processor time", median(cpus), "us", 150)
+	r.add(b, "jobs_list, processor time, of bare mcp-go", median(cpuTimes), "times", 1.5)
 	r.add(b, "jobs_list of 20 jobs", float64(tokens(b, []byte(text))), "tokens", 720)
+}
+
+// caller is how long each of many calls in a row takes.
+func caller(do func()) []time.Duration {
+	took := make([]time.Duration, 500)
+	for i := range took {
+		began := time.Now()
+		do()
+		took[i] = time.Since(began)
+	}
+	return took
+}
+
+// perCall is the processor time of the process for one of many calls in a row.
+func (d *driver) perCall(do func()) time.Duration {
+	const calls = 1000
+	before := d.cpu()
+	for range calls {
+		do()
+	}
+	return (d.cpu() - before) / calls
 }
 
 // benchCallers is many callers of a workspace that takes 20 ms.

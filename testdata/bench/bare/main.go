@@ -5,15 +5,35 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
 
+// get is a tool as one writes it by hand: a GET whose body is the result.
+func get(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("BARE_URL"), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	return mcp.NewToolResultText(string(body)), nil
+}
+
 func main() {
 	s := server.NewMCPServer("bare", "1", server.WithToolCapabilities(false))
-	for i := range 42 {
+	for i := range 41 {
 		tool := mcp.NewTool(fmt.Sprintf("tool_%02d", i),
 			mcp.WithDescription("Lists things. Use it to find the id of a thing."),
 			mcp.WithString("name", mcp.Required(), mcp.Description("Name of the thing")),
@@ -24,6 +44,7 @@ func main() {
 			return mcp.NewToolResultText("ok"), nil
 		})
 	}
+	s.AddTool(mcp.NewTool("get", mcp.WithDescription("Passes the answer of one GET through.")), get)
 	if err := server.ServeStdio(s); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
