@@ -113,7 +113,7 @@ func headOnly(h handler) handler {
 		got, err := h(r)
 		if api, ok := err.(*apiError); ok {
 			r.w.WriteHeader(api.status)
-			return nil, written
+			return nil, errWritten
 		}
 		return got, err
 	}
@@ -130,7 +130,7 @@ func (r *request) refuse(status int, code, reason, message string) (any, error) 
 			"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "filesystem.databricks.com",
 		}},
 	})
-	return nil, written
+	return nil, errWritten
 }
 
 func noFile(path string) *apiError {
@@ -191,14 +191,14 @@ func serveContent(r *request, file stored, body io.ReadSeeker) error {
 	}
 	if r.Method == http.MethodHead {
 		r.w.WriteHeader(status)
-		return written
+		return errWritten
 	}
 	if _, err := body.Seek(from, io.SeekStart); err != nil {
 		return err
 	}
 	r.w.WriteHeader(status)
 	_, _ = io.CopyN(r.w, body, to-from) // a client that went away is no fault of ours
-	return written
+	return errWritten
 }
 
 // byteRange reads a Range header of one range: bytes=a-b, bytes=a- or bytes=-n.

@@ -71,7 +71,7 @@ func (f *files) checkDirectory(r *request) (any, error) {
 		return nil, noDirectory(p.full)
 	}
 	r.w.WriteHeader(http.StatusOK)
-	return nil, written
+	return nil, errWritten
 }
 
 func (f *files) makeDirectory(r *request) (any, error) {

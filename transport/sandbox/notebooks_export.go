@@ -64,7 +64,7 @@ func (nb *notebooks) download(r *request, c content) error {
 	r.w.Header().Set("Content-Length", strconv.FormatInt(c.size(), 10))
 	r.w.WriteHeader(http.StatusOK)
 	_, _ = io.Copy(r.w, body) // a client that went away is no fault of ours
-	return written
+	return errWritten
 }
 
 // exported renders the object at p: []byte, or the content of a file that is

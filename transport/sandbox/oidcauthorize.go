@@ -186,5 +186,5 @@ func redirect(r *request, address string, answer url.Values) (any, error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	r.w.WriteHeader(http.StatusSeeOther)
-	return nil, written
+	return nil, errWritten
 }

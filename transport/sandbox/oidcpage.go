@@ -142,5 +142,5 @@ func writePage(r *request, status int, name string, data any, back string) (any,
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	r.w.WriteHeader(status)
 	_, _ = r.w.Write(body.Bytes()) // a browser that has gone needs no page
-	return nil, written
+	return nil, errWritten
 }

@@ -40,7 +40,7 @@ func TestRoundTripperStreams(t *testing.T) {
 			}
 			wrote <- n
 		}
-		return nil, written
+		return nil, errWritten
 	}})
 	resp, err := client.Get("http://x/big")
 	if err != nil {
@@ -110,7 +110,7 @@ func TestRoundTripperCancel(t *testing.T) {
 			<-r.Context().Done()
 			_, err := r.w.Write([]byte("late"))
 			ended <- err
-			return nil, written
+			return nil, errWritten
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

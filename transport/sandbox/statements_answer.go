@@ -171,7 +171,7 @@ func (ss *statements) follow(r *request) (any, error) {
 	r.w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	r.w.WriteHeader(http.StatusOK)
 	_, _ = r.w.Write(data) // a client that went away is no fault of ours
-	return nil, written
+	return nil, errWritten
 }
 
 // object reads the chunk that a link names; nil when it is gone.
@@ -195,5 +195,5 @@ func (r *request) storageError(status int, code, message string) (any, error) {
 	r.w.Header().Set("Content-Type", "application/xml")
 	r.w.WriteHeader(status)
 	_, _ = fmt.Fprintf(r.w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
-	return nil, written
+	return nil, errWritten
 }

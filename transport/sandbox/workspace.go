@@ -100,13 +100,13 @@ func (w *Workspace) Patterns() []string { return append([]string(nil), w.pattern
 // request is one call as a handler sees it.
 type request struct {
 	*http.Request
-	w    http.ResponseWriter // only for handlers that stream; they return written
+	w    http.ResponseWriter // only for handlers that stream; they return errWritten
 	user *principal          // nil on routes registered by open
 	now  time.Time
 }
 
-// written is returned by a handler that has answered through request.w itself.
-var written = errors.New("already written")
+// errWritten is returned by a handler that has answered through request.w itself.
+var errWritten = errors.New("already written")
 
 // handler answers one call: a value to encode as JSON (nil: {}), an answer for
 // another status than 200, or an error, of which *apiError keeps its status and
@@ -140,7 +140,7 @@ func (w *Workspace) open(pattern string, h handler) {
 		rw.Header().Set("X-Request-Id", id)
 		got, err := h(&request{Request: r, w: rw, now: w.clock.Now()})
 		switch {
-		case errors.Is(err, written):
+		case errors.Is(err, errWritten):
 		case err != nil:
 			fail(rw, err, id)
 		default:
