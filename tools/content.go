@@ -74,34 +74,43 @@ type piece struct {
 // appendTo adds the piece as text, or as base64 when it is none, and how to go
 // on. What is over the room is left for the next call.
 func (p piece) appendTo(o *object, room int) {
-	content := p.content
-	end := p.offset + int64(len(content))
-	if isText(content) {
-		content = fitText(content, room, p.size < 0 || end < p.size)
+	content, isText := beginning(p.content, room)
+	if isText {
 		o.text(p.textName, string(content))
 	} else {
-		content = content[:min(len(content), max(room*3/4, 3))]
 		o.text(p.bytesName, base64.StdEncoding.EncodeToString(content))
 	}
 	next := p.offset + int64(len(content))
 	if p.size >= 0 {
 		o.integer("size", p.size)
 	}
-	more := next < p.size || p.size < 0 && len(p.content) > 0
+	more := len(content) < len(p.content) || next < p.size || p.size < 0 && len(p.content) > 0
 	o.boolean("truncated", more)
 	if more {
 		o.integer("next_offset", next)
 	}
 }
 
-// isText reports whether content is UTF-8 text, but for a rune that the piece
-// cuts at either end.
-func isText(content []byte) bool {
-	for i := 0; i < utf8.UTFMax-1 && len(content) > 0 && !utf8.RuneStart(content[0]); i++ {
-		content = content[1:]
+// beginning is as much of content as takes up to room bytes as a JSON string or in
+// base64, and whether it is text. Not a byte is lost or replaced: a rune that the
+// piece cuts at its end is left for the next one, and what a piece has of a rune
+// that began before it goes alone, as base64, before the text goes on.
+func beginning(content []byte, room int) (part []byte, text bool) {
+	lead := 0
+	for lead < len(content) && lead < utf8.UTFMax-1 && !utf8.RuneStart(content[lead]) {
+		lead++
 	}
-	content = wholeRunes(content)
-	return utf8.Valid(content) && bytes.IndexByte(content, 0) < 0
+	whole := wholeRunes(content[lead:])
+	switch readable := utf8.Valid(whole) && bytes.IndexByte(whole, 0) < 0; {
+	case len(content) == 0:
+		return content, true
+	case readable && len(whole) > 0 && lead > 0:
+		return content[:lead], false
+	case readable && len(whole) > 0:
+		_, first := utf8.DecodeRune(whole)
+		return whole[:max(fitting(string(whole), room), first)], true
+	}
+	return content[:min(len(content), max(room/4*3, 3))], false
 }
 
 // wholeRunes cuts an incomplete rune off the end.
@@ -112,31 +121,6 @@ func wholeRunes(content []byte) []byte {
 				return content[:len(content)-i]
 			}
 			break
-		}
-	}
-	return content
-}
-
-// fitText is the longest beginning of whole runes whose JSON form fits into
-// room. more says that the file goes on behind content.
-func fitText(content []byte, room int, more bool) []byte {
-	if more {
-		if whole := wholeRunes(content); len(whole) > 0 {
-			content = whole
-		}
-	}
-	size := 0
-	for i, r := range string(content) {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r' || r == '"' || r == '\\':
-			size += 2
-		case r < 0x20 || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
-			size += 6
-		default:
-			size += utf8.RuneLen(r)
-		}
-		if size > room && i > 0 {
-			return content[:i]
 		}
 	}
 	return content

@@ -30,10 +30,14 @@ func (s *Server) putDBFS(ctx context.Context, call *catalog.Call) ([]byte, error
 	}
 	defer in.Close()
 	path, _ := argument[string](call, "path")
-	if src.size <= dbfsBlock {
-		content, err := io.ReadAll(in)
+	size := src.size
+	if size <= dbfsBlock {
+		content, err := io.ReadAll(io.LimitReader(in, dbfsBlock+1))
 		if err != nil {
 			return nil, src.file.failed(call.Row, "read", err)
+		}
+		if size = int64(len(content)); size > dbfsBlock {
+			return nil, src.file.failed(call.Row, "read", errors.New("it grew while it was read"))
 		}
 		if call.Body, err = sjson.SetBytes(call.Body, "contents", base64.StdEncoding.EncodeToString(content)); err != nil {
 			return nil, err
@@ -41,31 +45,31 @@ func (s *Server) putDBFS(ctx context.Context, call *catalog.Call) ([]byte, error
 		if _, err := s.api.Do(ctx, call); err != nil {
 			return nil, err
 		}
-	} else if err := s.putBlocks(ctx, call, path, in, src.size); err != nil {
+	} else if size, err = s.putBlocks(ctx, call, path, in, src); err != nil {
 		return nil, err
 	}
 	var o object
 	o.text("path", path)
-	o.integer("size", src.size)
+	o.integer("size", size)
 	return o.bytes(), nil
 }
 
-func (s *Server) putBlocks(ctx context.Context, call *catalog.Call, path string, in io.Reader, size int64) (err error) {
+func (s *Server) putBlocks(ctx context.Context, call *catalog.Call, path string, in io.Reader, src source) (written int64, err error) {
 	overwrite, _ := argument[bool](call, "overwrite")
 	opened, err := catalog.CreateDBFS.Call(ctx, s.api, catalog.CreateDBFSRequest{Path: path, Overwrite: overwrite})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	written := int64(0)
 	defer func() {
 		// The handle is closed also on failure; only a clean end may fail by it.
 		closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 		defer stop()
 		_, closeErr := catalog.CloseDBFS.Call(closing, s.api, catalog.CloseDBFSRequest{Handle: opened.Handle})
-		if err == nil {
-			err = closeErr
-		} else {
-			err = incomplete(call, written, size, err)
+		switch {
+		case err != nil:
+			err = incomplete(call, written, src.size, err)
+		case closeErr != nil:
+			err = notClosed(call, written, closeErr)
 		}
 	}()
 	block := make([]byte, dbfsBlock)
@@ -75,16 +79,16 @@ func (s *Server) putBlocks(ctx context.Context, call *catalog.Call, path string,
 			if _, err := catalog.AddDBFSBlock.Call(ctx, s.api, catalog.AddDBFSBlockRequest{
 				Handle: opened.Handle, Data: base64.StdEncoding.EncodeToString(block[:n]),
 			}); err != nil {
-				return err
+				return written, err
 			}
 			written += int64(n)
-			Progress(ctx, fmt.Sprintf("%d of %d MiB", written>>20, size>>20))
+			Progress(ctx, fmt.Sprintf("%d of %d MiB", written>>20, src.size>>20))
 		}
 		switch {
 		case readErr == io.EOF || readErr == io.ErrUnexpectedEOF:
-			return nil
+			return written, nil
 		case readErr != nil:
-			return readErr
+			return written, src.file.failed(call.Row, "read", readErr)
 		}
 	}
 }
@@ -92,21 +96,23 @@ func (s *Server) putBlocks(ctx context.Context, call *catalog.Call, path string,
 // incomplete says what is left behind when a write in blocks breaks off.
 func incomplete(call *catalog.Call, written, size int64, err error) error {
 	cause := catalog.AsError(err)
-	var known *catalog.Error
-	kind := catalog.Internal
-	if errors.As(err, &known) {
-		kind = known.Kind
-	}
-	return &catalog.Error{Kind: kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Err: err,
+	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Err: err,
 		Message: fmt.Sprintf("%s: broke off after %d of %d bytes: %s", call.About(), written, size, cause.Message),
 		Advice:  "The file there is incomplete; write it again with overwrite=true."}
 }
 
+func notClosed(call *catalog.Call, written int64, err error) error {
+	cause := catalog.AsError(err)
+	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Err: err,
+		Message: fmt.Sprintf("%s: all %d bytes were sent, but the file could not be closed: %s", call.About(), written, cause.Message),
+		Advice:  "Check with dbfs_read that it is complete, or write it again with overwrite=true."}
+}
+
 func (s *Server) readDBFS(ctx context.Context, call *catalog.Call) ([]byte, error) {
 	offset, _ := argument[int64](call, "offset")
-	room := s.budget - headRoom
-	length, given := argument[int64](call, "length")
-	if !given || length > int64(room) {
+	room := s.room()
+	length, _ := argument[int64](call, "length")
+	if length == 0 || length > int64(room) { // nobody wants no bytes
 		length = int64(room)
 	}
 	length = min(length, dbfsBlock)
@@ -127,8 +133,8 @@ func (s *Server) readDBFS(ctx context.Context, call *catalog.Call) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	size := offset + int64(len(content))
-	if int64(len(content)) >= length && length > 0 { // perhaps there is more
+	size := offset + int64(len(content)) // a short read ends with the file
+	if n := int64(len(content)); n >= length || n == 0 && offset > 0 {
 		size = -1
 		if status, err := catalog.GetDBFSStatus.Call(ctx, s.api, catalog.GetDBFSStatusRequest{Path: path}); err == nil {
 			size = status.FileSize

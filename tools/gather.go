@@ -2,12 +2,12 @@ package tools
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"fmt"
 
 	"brickmcp/catalog"
 
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 // maxInnerPages bounds the pages of one object: 1,000 tasks come in 10.
@@ -20,14 +20,10 @@ func (s *Server) gather(ctx context.Context, call *catalog.Call) ([]byte, error)
 	row, projection := call.Row, call.Projection()
 	var (
 		object []byte // the first page, projected
-		arrays = map[string]*joined{}
+		arrays = make([]joined, len(row.Gather))
 		next   catalog.Page
 		more   bool
 	)
-	for _, path := range row.Gather {
-		arrays[path] = &joined{}
-	}
-	first := arrays[row.Gather[0]]
 	for hop := 0; hop < maxInnerPages; hop++ {
 		answer, err := s.api.Do(ctx, call)
 		if err != nil {
@@ -37,34 +33,50 @@ func (s *Server) gather(ctx context.Context, call *catalog.Call) ([]byte, error)
 		if object == nil {
 			object = page
 		}
-		room := s.budget - len(object) + emptied(object, row.Gather)
-		for _, path := range row.Gather[1:] {
-			arrays[path].add(gjson.GetBytes(page, path), 0, -1)
-			room -= len(arrays[path].buf)
+		count := arrays[0].add(gjson.GetBytes(page, row.Gather[0]), call.Page)
+		if call.Page.Skip > 0 && count <= call.Page.Skip {
+			return nil, behindEnd(call)
 		}
-		cut, count := first.add(gjson.GetBytes(page, row.Gather[0]), call.Page.Skip, room)
-		if cut >= 0 {
-			next, more = catalog.Page{Token: call.Page.Token, Skip: cut}, true
-			break
+		for i, path := range row.Gather[1:] {
+			arrays[i+1].add(gjson.GetBytes(page, path), catalog.Page{})
 		}
 		next, more = row.Next(gjson.ParseBytes(answer.Body), call, count)
-		if !more {
+		if !more || len(arrays[0].buf) > s.budget {
 			break
 		}
 		call = call.At(next)
 	}
-	out := splice(object, row.Gather, arrays)
-	if !more && len(out) <= s.budget {
-		return out, nil
+	first := &arrays[0]
+	rest, err := insert(object, row.Gather[0], &joined{})
+	for i := 1; i < len(arrays) && err == nil; i++ {
+		rest, err = insert(rest, row.Gather[i], &arrays[i])
 	}
-	return s.cutObject(out, first.returned, next, more), nil
+	if err != nil {
+		return nil, err
+	}
+	// Only the first array goes on by page_token: of the rest, what leaves it no
+	// room is cut for good.
+	shortened := len(rest)+len(first.buf) > s.budget && len(rest) > s.budget/4*3
+	if shortened {
+		rest = shorten(rest, s.budget/4*3)
+	}
+	if page, cut := first.fit(s.budget - len(rest)); cut {
+		next, more = page, true
+	}
+	if first.shorten(s.budget - len(rest)) {
+		shortened = true
+	}
+	if rest, err = insert(rest, row.Gather[0], first); err != nil {
+		return nil, err
+	}
+	return incompleteObject(rest, first.returned(), next, more, shortened), nil
 }
 
-// cutObject adds what a reader needs to know of an object that is not complete.
-func (s *Server) cutObject(out []byte, returned int, next catalog.Page, more bool) []byte {
-	shortened := len(out) > s.budget+s.budget/8
-	if shortened {
-		out = shorten(out, s.budget)
+// incompleteObject adds what a reader needs to know of an object that is not
+// whole.
+func incompleteObject(out []byte, returned int, next catalog.Page, more, shortened bool) []byte {
+	if !more && !shortened {
+		return out
 	}
 	o := object{buf: out[:len(out)-1]}
 	if more {
@@ -73,84 +85,85 @@ func (s *Server) cutObject(out []byte, returned int, next catalog.Page, more boo
 		o.text("next_page_token", next.String())
 	}
 	if shortened {
-		o.boolean("shortened", true)
+		o.shortened(shortNote)
 	}
 	return o.bytes()
 }
 
-// joined is one array put together from pages, without its brackets.
-type joined struct {
-	buf      []byte
-	returned int
+// whole answers one object that cannot be had in pages; above the budget it is
+// shortened.
+func (s *Server) whole(out []byte) []byte {
+	if len(out) <= s.budget {
+		return out
+	}
+	if out[0] != '{' { // nothing can be said beside it
+		out = fmt.Appendf(nil, `{"value":%s}`, out)
+	}
+	return incompleteObject(shorten(out, s.budget), 0, catalog.Page{}, false, true)
 }
 
-// add appends the items behind the first skip ones. room, when not negative,
-// bounds the whole; at least one item is always taken. It returns the index of
-// the first item that did not fit, or -1, and the number of items in array.
-func (j *joined) add(array gjson.Result, skip, room int) (cut, count int) {
-	cut = -1
+// joined is one array put together from pages, without its brackets.
+type joined struct {
+	buf   []byte
+	items []joinedItem
+}
+
+type joinedItem struct {
+	page catalog.Page // that begins with the item
+	end  int          // in buf
+}
+
+func (j *joined) returned() int { return len(j.items) }
+
+// add appends the items of one page of the array, but for the first page.Skip
+// ones, and returns how many the array has.
+func (j *joined) add(array gjson.Result, page catalog.Page) (count int) {
 	eachItem(array, func(item gjson.Result) bool {
-		count++
-		if count <= skip || cut >= 0 {
+		if count++; count <= page.Skip {
 			return true
 		}
-		if room >= 0 && j.returned > 0 && len(j.buf)+len(item.Raw)+1 > room {
-			cut = count - 1
-			return true
-		}
-		if j.returned > 0 {
+		if len(j.items) > 0 {
 			j.buf = append(j.buf, ',')
 		}
 		j.buf = append(j.buf, item.Raw...)
-		j.returned++
+		j.items = append(j.items, joinedItem{catalog.Page{Token: page.Token, Skip: count - 1}, len(j.buf)})
 		return true
 	})
-	return cut, count
+	return count
 }
 
-// emptied is how much shorter object is without the items of its arrays.
-func emptied(object []byte, paths []string) int {
-	n := 0
-	for _, path := range paths {
-		n += max(len(gjson.GetBytes(object, path).Raw)-2, 0)
-	}
-	return n
-}
-
-// splice puts the joined arrays in the places of the object's own. An array that
-// the first page did not have is added at its parent's end.
-func splice(object []byte, paths []string, arrays map[string]*joined) []byte {
-	type place struct {
-		from, to int
-		text     string
-	}
-	var places []place
-	for _, path := range paths {
-		j := arrays[path]
-		if v := gjson.GetBytes(object, path); v.Exists() {
-			places = append(places, place{v.Index, v.Index + len(v.Raw), "[" + string(j.buf) + "]"})
-		} else if j.returned > 0 {
-			parent, name := gjson.ParseBytes(object), path
-			if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
-				parent, name = gjson.GetBytes(object, path[:dot]), path[dot+1:]
-			}
-			if !parent.IsObject() {
-				continue
-			}
-			comma := ","
-			if len(parent.Raw) == len("{}") {
-				comma = ""
-			}
-			end := parent.Index + len(parent.Raw) - 1
-			places = append(places, place{end, end, comma + `"` + name + `":[` + string(j.buf) + "]"})
+// fit drops the items behind room bytes, but for the first, and returns the page
+// that goes on with them.
+func (j *joined) fit(room int) (rest catalog.Page, cut bool) {
+	for i, item := range j.items {
+		if i > 0 && item.end > room {
+			j.buf, j.items = j.buf[:j.items[i-1].end], j.items[:i]
+			return item.page, true
 		}
 	}
-	slices.SortStableFunc(places, func(a, b place) int { return a.from - b.from })
-	var out []byte
-	at := 0
-	for _, p := range places {
-		out = append(append(out, object[at:p.from]...), p.text...)
-		at = p.to
+	return catalog.Page{}, false
+}
+
+// shorten cuts the inside of a single item that is above room by itself: every
+// call must get on.
+func (j *joined) shorten(room int) bool {
+	if len(j.items) != 1 || len(j.buf) <= room {
+		return false
 	}
-	return append(out, object[at:]...)
+	j.buf = shorten(j.buf, room)
+	return true
+}
+
+// insert puts the array in the place of the object's own. One that the object has
+// not is added, with its parents, unless it is empty. A parent that was shortened
+// to a text makes room: the items are not lost.
+func insert(whole []byte, path string, array *joined) ([]byte, error) {
+	if array.returned() == 0 && !gjson.GetBytes(whole, path).IsArray() {
+		return whole, nil
+	}
+	out, err := sjson.SetRawBytes(whole, path, []byte("["+string(array.buf)+"]"))
+	if err != nil {
+		return nil, fmt.Errorf("put %s together: %w", path, err)
+	}
+	return out, nil
 }

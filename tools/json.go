@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 )
 
 // appendText appends s as a JSON string; <, > and & stay readable.
@@ -77,55 +75,31 @@ func (o *object) bytes() []byte {
 	return append(o.buf, '}')
 }
 
-// shorten cuts the long texts and long arrays inside a JSON value until it fits
-// into limit bytes; every cut says what is missing. It is the last resort for
-// one thing that is larger than a whole result may be.
-func shorten(value []byte, limit int) []byte {
-	v := gjson.ParseBytes(value)
-	out := value
-	for _, step := range []struct{ text, items int }{{4000, 100}, {1000, 40}, {400, 20}, {150, 10}, {80, 4}, {40, 2}, {20, 1}} {
-		out = appendShort(nil, v, step.text, step.items)
-		if len(out) <= limit {
-			break
-		}
-	}
-	return out
+// shortened says that something in the object was cut for good, not for a next
+// page, and what helps.
+func (o *object) shortened(advice string) {
+	o.boolean("shortened", true)
+	o.text("note", advice)
 }
 
-func appendShort(dst []byte, v gjson.Result, text, items int) []byte {
-	switch {
-	case v.IsObject():
-		o := object{buf: append(dst, '{')}
-		v.ForEach(func(key, value gjson.Result) bool {
-			if last := o.buf[len(o.buf)-1]; last != '{' {
-				o.buf = append(o.buf, ',')
-			}
-			o.buf = append(append(o.buf, key.Raw...), ':')
-			o.buf = appendShort(o.buf, value, text, items)
-			return true
-		})
-		return append(o.buf, '}')
-	case v.IsArray():
-		dst = append(dst, '[')
-		n := 0
-		v.ForEach(func(_, item gjson.Result) bool {
-			if n++; n > items {
-				return true
-			}
-			if n > 1 {
-				dst = append(dst, ',')
-			}
-			dst = appendShort(dst, item, text, items)
-			return true
-		})
-		if n > items {
-			dst = appendText(append(dst, ','), "… "+strconv.Itoa(n-items)+" more")
+// fitting is the length of the longest beginning of s, in whole runes, whose JSON
+// form takes at most room bytes.
+func fitting(s string, room int) int {
+	size := 0
+	for i, r := range s {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r' || r == '"' || r == '\\':
+			size += 2
+		case r < 0x20 || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
+			size += 6
+		default:
+			size += utf8.RuneLen(r)
 		}
-		return append(dst, ']')
-	case v.Type == gjson.String && len(v.Str) > text:
-		return appendText(dst, cutText(v.Str, text)+"… "+strconv.Itoa(len(v.Str)-text)+" more bytes")
+		if size > room {
+			return i
+		}
 	}
-	return append(dst, v.Raw...)
+	return len(s)
 }
 
 // cutText is the longest prefix of at most n bytes that ends between runes.

@@ -63,6 +63,9 @@ func (s *Server) warehouseState(ctx context.Context, id string) string {
 	return gjson.GetBytes(answer.Body, "state").Str
 }
 
+// maxStateMessage is more than any reason needs.
+const maxStateMessage = 500
+
 func started(name, id, state, message string, already bool) []byte {
 	var o object
 	o.text(name, id)
@@ -70,7 +73,7 @@ func started(name, id, state, message string, already bool) []byte {
 		o.text("state", state)
 	}
 	if message != "" {
-		o.text("state_message", message)
+		o.text("state_message", message[:fitting(message, maxStateMessage)])
 	}
 	if already {
 		o.boolean("already_started", true)

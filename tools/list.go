@@ -2,7 +2,10 @@ package tools
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"brickmcp/catalog"
 
@@ -16,6 +19,9 @@ const maxEmptyPages = 50
 // list answers one page of a list: as much of the API's page as the result
 // budget holds, and where to go on.
 func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
+	if err := checkFields(call); err != nil {
+		return nil, err
+	}
 	row, projection := call.Row, call.Projection()
 	out := append(append([]byte(`{"`), row.Items...), `":[`...)
 	var (
@@ -56,6 +62,9 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 			returned++
 			return true
 		})
+		if total <= call.Page.Skip && call.Page.Skip > 0 {
+			return nil, behindEnd(call)
+		}
 		if cut >= 0 {
 			next, more = catalog.Page{Token: call.Page.Token, Skip: cut}, true
 			break
@@ -74,13 +83,49 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		tail.text("next_page_token", next.String())
 	}
 	if shortened {
-		tail.boolean("shortened", true)
+		tail.shortened(shortNote)
 	}
 	if names := absent.names(); returned > 0 && len(names) > 0 {
-		tail.texts("absent_fields", names)
+		tail.texts("absent_fields", names[:min(len(names), maxAbsent)])
 	}
 	return tail.bytes(), nil
 }
+
+// behindEnd refuses a page_token that no answer to this call gave. Nothing would
+// look like the end of the list.
+func behindEnd(call *catalog.Call) error {
+	return &catalog.Error{Kind: catalog.Invalid, Message: call.About() + ": page_token is behind the end: it belongs to another call, or the list became shorter",
+		Advice: "Leave page_token out to start over."}
+}
+
+const (
+	maxFields    = 50
+	maxFieldPath = 200 // bytes
+)
+
+// checkFields bounds what a caller asks for by name: each level of a path costs
+// memory, and names that are not there are in the answer.
+func checkFields(call *catalog.Call) error {
+	problem := ""
+	if len(call.Fields) > maxFields {
+		problem = fmt.Sprintf("fields has %d names; at most %d are possible", len(call.Fields), maxFields)
+	}
+	for _, path := range call.Fields {
+		if len(path) > maxFieldPath {
+			problem = fmt.Sprintf("a name in fields has %d bytes; at most %d are possible", len(path), maxFieldPath)
+		} else if slices.Contains(strings.Split(path, "."), "") {
+			problem = fmt.Sprintf("%q in fields is no field name", path)
+		}
+	}
+	if problem == "" {
+		return nil
+	}
+	return &catalog.Error{Kind: catalog.Invalid, Message: call.Row.Name + ": " + problem,
+		Advice: "Give names of members of an item, such as settings.tasks.task_key. Nothing was sent."}
+}
+
+// maxAbsent bounds how many names of absent fields an answer repeats.
+const maxAbsent = 5
 
 // eachItem visits the items of an array; what is no array has none.
 func eachItem(array gjson.Result, visit func(gjson.Result) bool) {

@@ -189,12 +189,3 @@ func TestGather(t *testing.T) {
 		t.Errorf("%d tasks by pages, want 230", next)
 	}
 }
-
-// TestSplice: arrays that only a later page has find their place too.
-func TestSplice(t *testing.T) {
-	arrays := map[string]*joined{"a.x": {buf: []byte("1,2"), returned: 2}, "a.y": {buf: []byte("3"), returned: 1}, "z": {}, "b.q": {buf: []byte("9"), returned: 1}}
-	got := splice([]byte(`{"a":{"x":[1]},"b":{},"z":[]}`), []string{"a.x", "a.y", "z", "b.q"}, arrays)
-	if want := `{"a":{"x":[1,2],"y":[3]},"b":{"q":[9]},"z":[]}`; string(got) != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"brickmcp/catalog"
 )
@@ -20,7 +21,7 @@ type localFile struct {
 	path string // as the agent gave it
 }
 
-// open finds the allowed directory of a path. The caller closes the root.
+// local finds the allowed directory of a path. The caller closes the file.
 func (s *Server) local(row *catalog.Row, path string) (*localFile, error) {
 	refuse := func(why, advice string) error {
 		return &catalog.Error{Kind: catalog.Denied, Message: fmt.Sprintf("%s: local_path %q %s", row.Name, path, why), Advice: advice + " Nothing was sent."}
@@ -33,8 +34,11 @@ func (s *Server) local(row *catalog.Row, path string) (*localFile, error) {
 	}
 	for _, dir := range s.dirs {
 		name, err := filepath.Rel(dir, filepath.Clean(path))
-		if err != nil || !filepath.IsLocal(name) || name == "." {
+		if err != nil || !filepath.IsLocal(name) {
 			continue
+		}
+		if name == "." {
+			return nil, refuse("is an allowed directory itself", "Give a file below it.")
 		}
 		root, err := os.OpenRoot(dir)
 		if err != nil {
@@ -47,12 +51,26 @@ func (s *Server) local(row *catalog.Row, path string) (*localFile, error) {
 
 func (f *localFile) close() { _ = f.root.Close() }
 
+// part is the name of an unfinished download.
+func (f *localFile) part() string { return f.name + ".part" }
+
+// real is one name of the file, whatever links lead to its directory.
+func (f *localFile) real() string {
+	path := filepath.Join(f.root.Name(), f.name)
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
+}
+
 // failed explains an error of the local file system.
 func (f *localFile) failed(row *catalog.Row, doing string, err error) error {
 	kind, advice := catalog.Invalid, "Check the path and the permissions on the server's machine."
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		kind, advice = catalog.Missing, "Check the path; its directory must exist on the server's machine."
+	case errors.Is(err, syscall.ENOSPC):
+		kind, advice = catalog.Conflict, "Free some space on the server's machine, then go on."
 	case strings.Contains(err.Error(), "escapes"):
 		kind, advice = catalog.Denied, "A link leads out of the allowed directory; use the real path of a file inside."
 	}

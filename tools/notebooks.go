@@ -28,6 +28,7 @@ func (s *Server) importWorkspace(ctx context.Context, call *catalog.Call) ([]byt
 	if err != nil {
 		return nil, err
 	}
+	defer in.Close()
 	content, err := io.ReadAll(in)
 	if err != nil {
 		return nil, err
@@ -63,6 +64,6 @@ func (s *Server) exportWorkspace(ctx context.Context, call *catalog.Call) ([]byt
 	if fileType := gjson.GetBytes(answer.Body, "file_type").Str; fileType != "" {
 		o.text("file_type", fileType)
 	}
-	piece{content: content, offset: offset, size: size, textName: "contents", bytesName: "contents_base64"}.appendTo(&o, s.budget-headRoom)
+	piece{content: content, offset: offset, size: size, textName: "contents", bytesName: "contents_base64"}.appendTo(&o, s.room())
 	return o.bytes(), nil
 }

@@ -16,17 +16,24 @@ type progress struct {
 	mu     sync.Mutex
 	start  time.Time
 	last   float64
+	ended  bool
 }
 
 type progressKey struct{}
 
 // withProgress makes Progress work in the call's context, when the client asked
-// for it.
-func withProgress(ctx context.Context, srv *server.MCPServer, req mcp.CallToolRequest) context.Context {
+// for it. After end it is silent: the protocol allows no progress behind the
+// answer, and clean-up in the background keeps the context.
+func withProgress(ctx context.Context, srv *server.MCPServer, req mcp.CallToolRequest) (_ context.Context, end func()) {
 	if req.Params.Meta == nil || req.Params.Meta.ProgressToken == nil {
-		return ctx
+		return ctx, func() {}
 	}
-	return context.WithValue(ctx, progressKey{}, &progress{server: srv, token: req.Params.Meta.ProgressToken, start: time.Now()})
+	p := &progress{server: srv, token: req.Params.Meta.ProgressToken, start: time.Now()}
+	return context.WithValue(ctx, progressKey{}, p), func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = true
+	}
 }
 
 // Progress tells the client of the call behind ctx what it is waiting for; without
@@ -39,6 +46,9 @@ func Progress(ctx context.Context, message string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	now := time.Since(p.start).Round(time.Millisecond).Seconds()
 	if now <= p.last {
 		now = p.last + 0.001

@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -27,11 +26,29 @@ func (s *Server) result(row *catalog.Row, answer []byte, err error) *mcp.CallToo
 // failed is an error result. It carries the error as structured content in every
 // mode: clients that show only one of the two must not lose it.
 func failed(err error) *mcp.CallToolResult {
-	encoded, encodeErr := json.Marshal(map[string]*catalog.Error{"error": catalog.AsError(err)})
-	if encodeErr != nil { // strings and an integer: cannot happen
-		encoded = []byte(`{"error":{"kind":"internal","message":"the error cannot be encoded","advice":""}}`)
+	e := catalog.AsError(err)
+	var o object
+	o.text("kind", string(e.Kind))
+	o.text("message", bounded(e.Message))
+	o.text("advice", bounded(e.Advice))
+	if e.RequestID != "" {
+		o.text("request_id", bounded(e.RequestID))
 	}
+	if e.Status != 0 {
+		o.integer("status", int64(e.Status))
+	}
+	encoded := fmt.Appendf(nil, `{"error":%s}`, o.bytes())
 	return &mcp.CallToolResult{IsError: true, Content: text(string(encoded)), RawStructuredContent: encoded}
+}
+
+// maxErrorText bounds each text of an error: it may repeat what a caller sent.
+const maxErrorText = 4000
+
+func bounded(text string) string {
+	if n := fitting(text, maxErrorText); n < len(text) {
+		return text[:n] + "…"
+	}
+	return text
 }
 
 func text(s string) []mcp.Content {

@@ -23,15 +23,17 @@ type manifest struct {
 	names, types []string
 	numeric      []bool
 	format       string
-	totalRows    gjson.Result
-	limited      bool // the workspace itself cut the result: row_limit or byte_limit
+	totalRows    string // JSON; empty when it is not known
+	limited      bool   // the workspace itself cut the result: row_limit or byte_limit
 }
 
 func newManifest(v gjson.Result) manifest {
-	m := manifest{format: v.Get("format").Str, totalRows: v.Get("total_row_count"), limited: v.Get("truncated").Bool()}
+	// Strings are cloned: they are parts of the answer's text, all rows of which
+	// would stay in memory with them.
+	m := manifest{format: strings.Clone(v.Get("format").Str), totalRows: strings.Clone(v.Get("total_row_count").Raw), limited: v.Get("truncated").Bool()}
 	eachItem(v.Get("schema.columns"), func(column gjson.Result) bool {
-		m.names = append(m.names, column.Get("name").Str)
-		m.types = append(m.types, column.Get("type_text").Str)
+		m.names = append(m.names, strings.Clone(column.Get("name").Str))
+		m.types = append(m.types, strings.Clone(column.Get("type_text").Str))
 		m.numeric = append(m.numeric, isNumeric(column.Get("type_name").Str))
 		return true
 	})
@@ -44,6 +46,23 @@ func isNumeric(typeName string) bool {
 		return true
 	}
 	return false
+}
+
+// describe adds names and types of the columns, in at most room bytes; true says
+// that they had to be cut. The types of nested columns are the first to give way.
+func (m manifest) describe(o *object, room int) (shortened bool) {
+	var names, types object
+	names.texts("columns", m.names)
+	types.texts("types", m.types)
+	nameList, typeList := names.buf[len(`{"columns":`):], types.buf[len(`{"types":`):]
+	if shortened = len(nameList)+len(typeList) > room; shortened {
+		nameList = shorten(nameList, room/4*3)
+		typeList = cuts{40, every, every, deep}.append(nil, gjson.ParseBytes(typeList))
+		typeList = shorten(typeList, max(room-len(nameList), room/4))
+	}
+	o.raw("columns", string(nameList))
+	o.raw("types", string(typeList))
+	return shortened
 }
 
 // manifests remembers the columns of the latest results.
@@ -81,7 +100,7 @@ func (m *manifests) get(id string) (manifest, bool) {
 // chunkRows reads one chunk from a row on.
 func (s *Server) chunkRows(ctx context.Context, st statement, chunk string, skip int) ([]byte, error) {
 	index, err := strconv.ParseInt(chunk, 10, 64)
-	if err != nil {
+	if err != nil || index < 0 {
 		return nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("sql_get_statement: page_token %q is not one of this tool's", chunk),
 			Advice: "Pass next_page_token of the last answer as it is. Nothing was sent."}
 	}
@@ -114,10 +133,9 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 	var head object
 	head.text("state", st.state)
 	head.text("statement_id", st.id)
-	head.texts("columns", st.manifest.names)
-	head.texts("types", st.manifest.types)
+	shortened := st.manifest.describe(&head, s.budget/2)
 	head.name("rows")
-	w := rowWriter{manifest: st.manifest, out: append(head.buf, '['), skip: skip, limit: s.budget}
+	w := rowWriter{manifest: st.manifest, out: append(head.buf, '['), skip: skip, limit: s.budget, shortened: shortened}
 
 	next := result.Get("next_chunk_index")
 	if links := result.Get("external_links"); links.IsArray() && len(links.Array()) > 0 {
@@ -134,15 +152,18 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 		eachItem(result.Get("data_array"), w.row)
 	}
 
+	if w.skip > 0 { // results do not change: no answer gave this token
+		return nil, behindEnd(st.call())
+	}
 	o := object{buf: append(w.out, ']')}
 	o.integer("returned", int64(w.returned))
 	more := w.full || next.Exists()
 	o.boolean("truncated", more || st.manifest.limited)
-	if st.manifest.totalRows.Exists() {
-		o.raw("total_rows", st.manifest.totalRows.Raw)
+	if st.manifest.totalRows != "" {
+		o.raw("total_rows", st.manifest.totalRows)
 	}
 	if w.shortened {
-		o.boolean("shortened", true)
+		o.shortened(rowNote)
 	}
 	switch {
 	case w.full:
@@ -172,7 +193,7 @@ func (s *Server) linkRows(ctx context.Context, st statement, index int64, link g
 		body, err := s.links.Link(ctx, link.Get("external_link").Str, headers)
 		if err == nil {
 			defer body.Close()
-			return w.readFrom(body, st)
+			return w.readFrom(body, st, index)
 		}
 		if attempt > 0 || !errors.Is(err, catalog.ErrLinkExpired) {
 			return err
@@ -229,7 +250,7 @@ func (w *rowWriter) row(row gjson.Result) bool {
 			return false
 		}
 		// A single row above the budget is shown shortened: every call must get on.
-		w.out = append(w.out[:start], shorten(w.out[start:], max(w.limit-start, w.limit/2))...)
+		w.out = append(w.out[:start], shorten(w.out[start:], w.limit-start)...)
 		w.shortened = true
 	}
 	w.returned++
@@ -237,13 +258,13 @@ func (w *rowWriter) row(row gjson.Result) bool {
 }
 
 // readFrom reads the rows of an external chunk as a stream.
-func (w *rowWriter) readFrom(body io.Reader, st statement) error {
+func (w *rowWriter) readFrom(body io.Reader, st statement, index int64) error {
 	broken := func(err error) error {
 		return &catalog.Error{Kind: catalog.Down, Message: "statement " + st.id + ": the stored result could not be read to its end",
 			Advice: "Ask for the same rows again with sql_get_statement.", RequestID: st.requestID, Err: err}
 	}
 	if st.manifest.format == "CSV" {
-		return w.readCSV(body, broken)
+		return w.readCSV(body, index == 0, broken)
 	}
 	decoder := json.NewDecoder(bufio.NewReaderSize(body, 64<<10))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
@@ -264,11 +285,15 @@ func (w *rowWriter) readFrom(body io.Reader, st statement) error {
 	return nil
 }
 
-func (w *rowWriter) readCSV(body io.Reader, broken func(error) error) error {
+// readCSV reads rows of CSV; only the first chunk begins with the names. NULL is
+// the word null there, as is the string: NULL is by far the likelier.
+func (w *rowWriter) readCSV(body io.Reader, named bool, broken func(error) error) error {
 	reader := csv.NewReader(body)
 	reader.ReuseRecord = true
-	if _, err := reader.Read(); err != nil && err != io.EOF { // the header
-		return broken(err)
+	if named {
+		if _, err := reader.Read(); err != nil && err != io.EOF {
+			return broken(err)
+		}
 	}
 	for {
 		record, err := reader.Read()
@@ -278,9 +303,18 @@ func (w *rowWriter) readCSV(body io.Reader, broken func(error) error) error {
 		case err != nil:
 			return broken(err)
 		}
-		var row object
-		row.texts("r", record)
-		if !w.row(gjson.GetBytes(row.bytes(), "r")) {
+		row := []byte{'['}
+		for i, cell := range record {
+			if i > 0 {
+				row = append(row, ',')
+			}
+			if cell == "null" {
+				row = append(row, cell...)
+			} else {
+				row = appendText(row, cell)
+			}
+		}
+		if !w.row(gjson.ParseBytes(append(row, ']'))) {
 			return nil
 		}
 	}

@@ -26,41 +26,79 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 	if skip == 0 && len(out) <= s.budget {
 		return out, nil
 	}
-	long := 0
-	for _, path := range runTexts {
-		if len(gjson.GetBytes(out, path).Str) > skip {
-			long++
-		}
-	}
-	if long == 0 {
-		return nil, &catalog.Error{Kind: catalog.Invalid, Message: call.About() + ": page_token is behind the end of the output", Advice: "There is nothing more to read."}
-	}
+	texts := map[string]string{}
 	rest := out
 	for _, path := range runTexts {
-		rest, _ = sjson.DeleteBytes(rest, path)
+		if text := gjson.GetBytes(out, path).String(); len(text) > skip {
+			texts[path] = text
+		}
+		if rest, err = sjson.DeleteBytes(rest, path); err != nil {
+			return nil, fmt.Errorf("take %s out of the run's output: %w", path, err)
+		}
 	}
-	if skip > 0 || len(rest) > s.budget/2 {
-		rest = shorten(rest, s.budget/4)
+	switch {
+	case len(texts) == 0 && skip > 0:
+		return nil, behindEnd(call)
+	case len(texts) == 0:
+		return s.whole(out), nil
 	}
-	piece := max((s.budget-len(rest)-headRoom)/long, 100)
+	// What is not text in pieces is on every page; whole, if at all, on the first.
+	room := s.budget / 2
+	if skip > 0 {
+		room = s.budget / 4
+	}
+	shortened := len(rest) > room
+	rest = shorten(rest, room)
+	end := windowEnd(texts, skip, s.budget-len(rest))
 	more := false
 	for _, path := range runTexts {
-		text := gjson.GetBytes(out, path).Str
-		if len(text) <= skip {
+		text, ok := texts[path]
+		if !ok {
 			continue
 		}
-		more = more || skip+piece < len(text)
-		part := text[runeStart(text, skip):runeStart(text, skip+piece)]
-		if rest, err = sjson.SetBytes(rest, path, part); err != nil {
+		more = more || end < len(text)
+		part := appendText(nil, text[runeStart(text, skip):runeStart(text, end)])
+		if rest, err = sjson.SetRawBytes(rest, path, part); err != nil {
 			return nil, fmt.Errorf("put %s together: %w", path, err)
 		}
 	}
 	o := object{buf: rest[:len(rest)-1]}
 	o.boolean("truncated", more)
 	if more {
-		o.text("next_page_token", catalog.Page{Skip: skip + piece}.String())
+		o.text("next_page_token", catalog.Page{Skip: end}.String())
+	}
+	if shortened {
+		o.shortened(shortNote)
 	}
 	return o.bytes(), nil
+}
+
+// windowEnd is the last byte up to which the texts, all from byte skip on, have
+// room together. Escapes count: logs are full of line ends and colours.
+func windowEnd(texts map[string]string, skip, room int) int {
+	for path := range texts {
+		room -= len(path) + len(`,"":""`)
+	}
+	fits := func(length int) bool {
+		left := room
+		for _, text := range texts {
+			part := text[runeStart(text, skip):runeStart(text, skip+length)]
+			if fitting(part, left) < len(part) {
+				return false
+			}
+			left -= len(appendText(nil, part)) - len(`""`)
+		}
+		return true
+	}
+	least, length := utf8.UTFMax, max(room, utf8.UTFMax) // a page has at least one rune
+	for least < length {
+		if middle := (least + length + 1) / 2; fits(middle) {
+			least = middle
+		} else {
+			length = middle - 1
+		}
+	}
+	return skip + least
 }
 
 // runeStart is the first beginning of a rune at or behind byte i.

@@ -60,6 +60,7 @@ type Server struct {
 	dirs       []string
 	log        *zap.Logger
 	manifests  manifests
+	saving     inUse          // local files that downloads write
 	background sync.WaitGroup // clean-up that outlives its call
 }
 
@@ -164,7 +165,9 @@ func (s *Server) listTools(_ context.Context, _ any, _ *mcp.ListToolsRequest, re
 // serve is the handler of every tool.
 func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return s.Call(withProgress(ctx, s.mcp, req), row, req.Params.RawArguments), nil
+		ctx, end := withProgress(ctx, s.mcp, req)
+		defer end()
+		return s.Call(ctx, row, req.Params.RawArguments), nil
 	}
 }
 
@@ -173,16 +176,21 @@ func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 func (s *Server) Call(ctx context.Context, row *catalog.Row, args json.RawMessage) (result *mcp.CallToolResult) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic in a tool", zap.String("tool", row.Name), zap.Any("panic", r), zap.Stack("stack"))
-			result = failed(&catalog.Error{
-				Kind:    catalog.Internal,
-				Message: row.Name + ": a fault of this server stopped the call",
-				Advice:  "Check whether it took effect before you repeat a write. Please report it; the server's log has the details.",
-			})
+			result = failed(s.panicked(row, r))
 		}
 	}()
 	answer, err := s.answer(ctx, row, args)
 	return s.result(row, answer, err)
+}
+
+// panicked writes a panic down and makes an error of it.
+func (s *Server) panicked(row *catalog.Row, panicked any) error {
+	s.log.Error("panic in a tool", zap.String("tool", row.Name), zap.Any("panic", panicked), zap.Stack("stack"))
+	return &catalog.Error{
+		Kind:    catalog.Internal,
+		Message: row.Name + ": a fault of this server stopped the call",
+		Advice:  "Check whether it took effect before you repeat a write. Please report it; the server's log has the details.",
+	}
 }
 
 func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMessage) ([]byte, error) {
@@ -217,14 +225,14 @@ func (s *Server) plain(ctx context.Context, call *catalog.Call) ([]byte, error) 
 		return done, nil
 	}
 	out := call.Projection().Append(make([]byte, 0, len(answer.Body)), string(answer.Body))
-	switch {
-	case string(out) == "{}" && !call.Row.Effect.ReadOnly():
+	if string(out) == "{}" && !call.Row.Effect.ReadOnly() {
 		return done, nil
-	case len(out) > s.budget:
-		return s.cutObject(out, 0, catalog.Page{}, false), nil
 	}
-	return out, nil
+	return s.whole(out), nil
 }
+
+// room is what a result has for content, beside what it says about it.
+func (s *Server) room() int { return max(s.budget-headRoom, 64) }
 
 // done is the answer of a write that the API answers with nothing.
 var done = []byte(`{"ok":true}`)

@@ -83,7 +83,7 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 	detached, stop := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	s.background.Go(func() {
 		defer stop()
-		answer, err := s.api.Do(detached, call)
+		answer, err := s.askDetached(detached, call)
 		outcomes <- outcome{answer, err}
 		if err != nil || !errors.Is(ctx.Err(), context.Canceled) {
 			return
@@ -105,6 +105,17 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 	return nil, &catalog.Error{Kind: catalog.UnknownFate, Err: ctx.Err(),
 		Message: call.About() + ": the workspace did not answer within " + callTime.String() + "; the statement may run there",
 		Advice:  call.Row.Verify}
+}
+
+// askDetached asks outside of the call's own goroutine, where nothing else catches
+// a panic.
+func (s *Server) askDetached(ctx context.Context, call *catalog.Call) (answer *catalog.Answer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.panicked(call.Row, r)
+		}
+	}()
+	return s.api.Do(ctx, call)
 }
 
 // poll waits, then asks for the statement's state. A failed question does not
@@ -153,7 +164,7 @@ func (s *Server) cancelStatement(ctx context.Context, id string) {
 	defer stop()
 	call, err := catalog.CancelStatement.Bind(jsonObject("statement_id", id))
 	if err == nil {
-		_, err = s.api.Do(ctx, call)
+		_, err = s.askDetached(ctx, call)
 	}
 	if err != nil {
 		s.log.Warn("cannot cancel the statement of a cancelled call", zap.String("statement_id", id), zap.Error(err))

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"math"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -50,145 +49,106 @@ func (s *Server) downloadFile(ctx context.Context, call *catalog.Call) ([]byte, 
 	if !bounded || length > int64(s.budget) {
 		length = int64(s.budget)
 	}
-	answer, size, err := s.openRange(ctx, call, offset, length)
+	rest, err := s.openRange(ctx, call, offset, length)
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Close()
-	content, err := io.ReadAll(io.LimitReader(answer, length))
-	if err != nil {
-		return nil, brokenOff(call, offset+int64(len(content)), err)
+	defer rest.Close()
+	content, err := io.ReadAll(io.LimitReader(rest, length))
+	switch n := int64(len(content)); {
+	case err != nil && n == 0:
+		return nil, brokenOff(call, offset, err)
+	case err == nil && n < length && rest.size < 0: // what ends early ends with the file
+		rest.size = offset + n
 	}
+	// What came before a break is an answer too: it goes on at next_offset.
 	var o object
-	piece{content: content, offset: offset, size: size, textName: "contents", bytesName: "contents_base64"}.appendTo(&o, s.budget-headRoom)
+	piece{content: content, offset: offset, size: rest.size, textName: "contents", bytesName: "contents_base64"}.appendTo(&o, s.room())
 	return o.bytes(), nil
 }
 
-// openRange asks for length bytes from offset on (0: to the end). It returns the
-// stream at offset and the size of the whole file.
-func (s *Server) openRange(ctx context.Context, call *catalog.Call, offset, length int64) (io.ReadCloser, int64, error) {
+// remote is a file of the workspace, open at an offset.
+type remote struct {
+	io.ReadCloser
+	size     int64  // of the whole file; -1 unknown
+	modified string // Last-Modified; may be empty
+}
+
+// openRange asks for length bytes from offset on (0: to the end).
+func (s *Server) openRange(ctx context.Context, call *catalog.Call, offset, length int64) (remote, error) {
 	call.Stream = true
 	if offset > 0 || length > 0 {
 		to := ""
+		length = min(length, math.MaxInt64-offset)
 		if length > 0 {
 			to = strconv.FormatInt(offset+length-1, 10)
 		}
-		call.Header = http.Header{"Range": {"bytes=" + strconv.FormatInt(offset, 10) + "-" + to}}
+		if call.Header == nil {
+			call.Header = http.Header{}
+		}
+		call.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-"+to)
 	}
 	answer, err := s.api.Do(ctx, call)
 	var refused *catalog.Error
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusRequestedRangeNotSatisfiable && offset == 0:
-		return io.NopCloser(strings.NewReader("")), 0, nil // an empty file has no first byte
+		return remote{ReadCloser: io.NopCloser(strings.NewReader(""))}, nil // an empty file has no first byte
 	case errors.As(err, &refused) && refused.Status == http.StatusRequestedRangeNotSatisfiable:
-		return nil, 0, &catalog.Error{Kind: catalog.Invalid, Status: refused.Status, RequestID: refused.RequestID,
-			Message: fmt.Sprintf("%s: offset %d is at or behind the end of the file", call.About(), offset), Advice: "There is nothing more to read."}
+		return remote{}, behindFile(call, offset, refused)
 	case err != nil:
-		return nil, 0, err
+		return remote{}, err
 	}
-	size := int64(-1)
-	if n, err := strconv.ParseInt(answer.Header.Get("Content-Length"), 10, 64); err == nil && answer.Status != http.StatusPartialContent {
-		size = n
-	}
-	if _, total, ok := strings.Cut(answer.Header.Get("Content-Range"), "/"); ok {
-		if n, err := strconv.ParseInt(total, 10, 64); err == nil {
-			size = n
+	file := remote{ReadCloser: answer.Stream, size: -1, modified: answer.Header.Get("Last-Modified")}
+	if answer.Status == http.StatusPartialContent {
+		from, size := contentRange(answer.Header)
+		if file.size = size; from >= 0 && from != offset {
+			err = &catalog.Error{Kind: catalog.Down, Status: answer.Status, RequestID: answer.RequestID, Message: fmt.Sprintf("%s: the workspace sent the file from byte %d on, not from byte %d as asked", call.About(), from, offset), Advice: "Try again; if it stays, report the request id."}
 		}
-	}
-	if answer.Status != http.StatusPartialContent && offset > 0 { // ranges are optional in HTTP
-		if _, err := io.CopyN(io.Discard, answer.Stream, offset); err != nil {
-			_ = answer.Stream.Close()
-			return nil, 0, brokenOff(call, 0, err)
+	} else {
+		if n, err := strconv.ParseInt(answer.Header.Get("Content-Length"), 10, 64); err == nil {
+			file.size = n
 		}
-	}
-	return answer.Stream, size, nil
-}
-
-// saveFile streams into FILE.part, which takes FILE's name when it is complete. A
-// download that is broken off, or longer than one call may take, goes on at
-// next_offset.
-func (s *Server) saveFile(ctx context.Context, call *catalog.Call, file *localFile, offset, length int64) ([]byte, error) {
-	part := file.name + ".part"
-	flags := os.O_WRONLY | os.O_CREATE
-	if offset == 0 {
-		flags |= os.O_TRUNC
-	}
-	out, err := file.root.OpenFile(part, flags, 0o600)
-	if err != nil {
-		return nil, file.failed(call.Row, "write", err)
-	}
-	defer out.Close()
-	if have, err := out.Seek(0, io.SeekEnd); err != nil || have < offset {
-		return nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: local_path %q has %d bytes of an earlier call, so it cannot go on at offset %d", call.About(), file.path, have, offset),
-			Advice: fmt.Sprintf("Go on at offset %d, or leave offset out to start over. Nothing was sent.", have)}
-	}
-	if _, err = out.Seek(offset, io.SeekStart); err == nil {
-		err = out.Truncate(offset)
+		err = passOver(call, answer, offset)
 	}
 	if err != nil {
-		return nil, file.failed(call.Row, "write", err)
+		_ = file.Close()
+		return remote{}, err
 	}
-	answer, size, err := s.openRange(ctx, call, offset, length)
-	if err != nil {
-		if offset == 0 {
-			_ = file.root.Remove(part) // an empty leftover would only puzzle
+	return file, nil
+}
+
+// contentRange reads the first byte and the size of the whole out of a header such
+// as "bytes 0-9/100"; -1 for what it does not say.
+func contentRange(h http.Header) (from, size int64) {
+	place, total, _ := strings.Cut(strings.TrimPrefix(h.Get("Content-Range"), "bytes "), "/")
+	first, _, _ := strings.Cut(place, "-")
+	number := func(s string) int64 {
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return n
 		}
-		return nil, err
+		return -1
 	}
-	defer answer.Close()
-	var in io.Reader = answer
-	if length > 0 {
-		in = io.LimitReader(answer, length)
-	}
-	n, copyErr := io.Copy(&noting{ctx: ctx, out: out, offset: offset, size: size}, in)
-	at := offset + n
-	if err := out.Close(); err != nil || isLocal(copyErr) {
-		return nil, file.failed(call.Row, "write", errors.Join(copyErr, err))
-	}
-	var o object
-	o.text("local_path", file.path)
-	complete := copyErr == nil && (size < 0 || at >= size)
-	if complete || copyErr == nil && length > 0 && n == length {
-		if err := file.root.Rename(part, file.name); err != nil {
-			return nil, file.failed(call.Row, "write", err)
-		}
-		o.integer("saved", n)
-		o.integer("size", max(size, at))
-		o.boolean("truncated", !complete)
-		return o.bytes(), nil
-	}
-	if n == 0 && copyErr != nil {
-		return nil, brokenOff(call, at, copyErr)
-	}
-	o.integer("saved", n)
-	o.integer("size", size)
-	o.boolean("truncated", true)
-	o.integer("next_offset", at)
-	return o.bytes(), nil
+	return number(first), number(total)
 }
 
-// noting tells a waiting client how far a download is, every 64 MiB.
-type noting struct {
-	ctx          context.Context
-	out          io.Writer
-	offset, size int64
-	noted        int64
-}
-
-func (n *noting) Write(p []byte) (int, error) {
-	written, err := n.out.Write(p)
-	n.offset += int64(written)
-	if n.offset-n.noted >= 64<<20 {
-		n.noted = n.offset
-		Progress(n.ctx, fmt.Sprintf("%d of %d MiB", n.offset>>20, n.size>>20))
+// passOver reads up to offset: ranges are optional in HTTP, and this answer is the
+// whole file.
+func passOver(call *catalog.Call, answer *catalog.Answer, offset int64) error {
+	n, err := io.CopyN(io.Discard, answer.Stream, offset)
+	switch {
+	case err == nil:
+		return nil
+	case err == io.EOF:
+		return behindFile(call, offset, &catalog.Error{Status: answer.Status, RequestID: answer.RequestID})
 	}
-	return written, err
+	return &catalog.Error{Kind: catalog.Down, RequestID: answer.RequestID, Err: err,
+		Message: fmt.Sprintf("%s: the workspace sends this file only from its beginning, and it broke off at byte %d, before offset %d", call.About(), n, offset),
+		Advice:  "Try again with the same offset."}
 }
 
-// isLocal reports whether a copy failed on this machine's side.
-func isLocal(err error) bool {
-	var pathError *fs.PathError
-	return errors.As(err, &pathError)
+func behindFile(call *catalog.Call, offset int64, answer *catalog.Error) error {
+	return &catalog.Error{Kind: catalog.Invalid, Status: answer.Status, RequestID: answer.RequestID,
+		Message: fmt.Sprintf("%s: offset %d is at or behind the end of the file", call.About(), offset), Advice: "There is nothing more to read."}
 }
 
 func brokenOff(call *catalog.Call, at int64, err error) error {
