@@ -1,6 +1,9 @@
 package auth
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Endpoints are the OAuth endpoints of a host.
 type Endpoints struct{ Authorization, Token string }
@@ -40,4 +43,10 @@ func checkTarget(o Options) (target, error) {
 		o.StateDir = "unused"
 	}
 	return findTarget(o.withDefaults())
+}
+
+// ExplainNetwork says why the host of a workspace could not be reached: err is
+// that of an http.Client. now is for certificates that are not valid at this time.
+func ExplainNetwork(host string, err error, now func() time.Time) *Error {
+	return explainer{host: host, now: now}.network(err)
 }

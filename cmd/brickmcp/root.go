@@ -29,7 +29,7 @@ func newRoot(c *config) *cobra.Command {
 	root.SetIn(c.in)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand(),
-		c.loginCommand(), c.logoutCommand(), c.whoamiCommand())
+		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.doctorCommand())
 	root.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
 	return root
 }
