@@ -107,7 +107,7 @@ func (p *people) authorize(r *request) (any, error) {
 	if full {
 		return (&refusal{a.redirect, a.state, "temporarily_unavailable", "Too many sign-ins are open: finish one, or wait 10 minutes"}).send(r)
 	}
-	return writePage(r, http.StatusOK, "pick", page, a.origin())
+	return writePage(r, http.StatusOK, page.html(), a.origin())
 }
 
 // decide is POST /oidc/v1/authorize: what the person chose on the page. The
@@ -160,7 +160,7 @@ func (a *authorization) origin() string {
 // send ends a sign-in that came to nothing.
 func (f *refusal) send(r *request) (any, error) {
 	if f.redirect == "" {
-		return writePage(r, http.StatusBadRequest, "refused", f.description, "")
+		return writePage(r, http.StatusBadRequest, refusedPage(f.description), "")
 	}
 	answer := url.Values{"error": {f.code}, "error_description": {f.description}}
 	if f.state != "" {

@@ -1,14 +1,12 @@
 package sandbox
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"html"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // signInPeople are those the page offers: the ones with tokens of their own.
@@ -17,7 +15,7 @@ var signInPeople = []string{"ana@example.com", "ben@example.com"}
 // denyChoice is what the form sends for nobody.
 const denyChoice = "deny"
 
-// pickPage is what the sign-in page shows. html/template escapes every field.
+// pickPage is what the sign-in page shows.
 type pickPage struct {
 	Client string // the program that asks
 	Host   string // of this workspace
@@ -69,46 +67,60 @@ footer{margin-top:20px;padding-top:16px;border-top:1px solid var(--line);font-si
 code{font:13px ui-monospace,Consolas,monospace}
 `
 
-var signInTemplates = sync.OnceValue(func() *template.Template {
-	const head = `<!doctype html>
+// signInFrame puts main, which is HTML, into a page.
+func signInFrame(title, main string) string {
+	return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
 <style>` + signInStyle + `</style>
-`
-	const brand = `<p class="brand">Embedded workspace · BrickMCP sandbox</p>
-`
-	return template.Must(template.New("").Parse(`{{define "pick"}}` + head + `<title>Sign in · BrickMCP sandbox</title>
+<title>` + title + ` · BrickMCP sandbox</title>
 </head>
 <body>
 <main>
-` + brand + `<h1>Who is signing in?</h1>
-<p><strong>{{.Client}}</strong> asks to use the workspace at {{.Host}} on your behalf.</p>
+<p class="brand">Embedded workspace · BrickMCP sandbox</p>
+` + main + `
+</main>
+</body>
+</html>
+`
+}
+
+// html writes the page; every field goes through e. A template package would do
+// the same, but keeps the linker from leaving out unused methods anywhere, which
+// costs the binary megabytes.
+func (p pickPage) html() string {
+	e := html.EscapeString
+	var people, scopes strings.Builder
+	for _, c := range p.People {
+		people.WriteString(`<li><button class="person" name="choice" value="` + e(c.Name) + `"><span class="face" aria-hidden="true">` + e(c.Initials) +
+			`</span><span><span class="name">` + e(c.Display) + `</span> <span class="more">` + e(c.Name) + `</span> <span class="more">` + e(c.Groups) + "</span></span></button></li>\n")
+	}
+	for i, scope := range p.Scopes {
+		if i > 0 {
+			scopes.WriteString(", ")
+		}
+		scopes.WriteString("<code>" + e(scope) + "</code>")
+	}
+	return signInFrame("Sign in", `<h1>Who is signing in?</h1>
+<p><strong>`+e(p.Client)+`</strong> asks to use the workspace at `+e(p.Host)+` on your behalf.</p>
 <form method="post" action="authorize" autocomplete="off">
-<input type="hidden" name="request" value="{{.Handle}}">
+<input type="hidden" name="request" value="`+e(p.Handle)+`">
 <ul role="list" aria-label="People">
-{{range .People}}<li><button class="person" name="choice" value="{{.Name}}"><span class="face" aria-hidden="true">{{.Initials}}</span><span><span class="name">{{.Display}}</span> <span class="more">{{.Name}}</span> <span class="more">{{.Groups}}</span></span></button></li>
-{{end}}</ul>
-<button class="deny" name="choice" value="deny">Deny</button>
+`+people.String()+`</ul>
+<button class="deny" name="choice" value="`+denyChoice+`">Deny</button>
 </form>
-<footer>Asks for: {{range $i, $s := .Scopes}}{{if $i}}, {{end}}<code>{{$s}}</code>{{end}}. Then goes back to {{.Return}}. These people are made up: no password is needed.</footer>
-</main>
-</body>
-</html>
-{{end}}{{define "refused"}}` + head + `<title>No sign-in · BrickMCP sandbox</title>
-</head>
-<body>
-<main>
-` + brand + `<h1>This sign-in cannot go on</h1>
-<p id="why" role="alert">{{.}}</p>
-<footer>Nobody was signed in, and the program that asked was told nothing. Start the sign-in there again.</footer>
-</main>
-</body>
-</html>
-{{end}}`))
-})
+<footer>Asks for: `+scopes.String()+`. Then goes back to `+e(p.Return)+`. These people are made up: no password is needed.</footer>`)
+}
+
+// refusedPage says why a sign-in cannot go on.
+func refusedPage(why string) string {
+	return signInFrame("No sign-in", `<h1>This sign-in cannot go on</h1>
+<p id="why" role="alert">`+html.EscapeString(why)+`</p>
+<footer>Nobody was signed in, and the program that asked was told nothing. Start the sign-in there again.</footer>`)
+}
 
 // signInPolicy is the Content-Security-Policy of a page. Browsers apply
 // form-action to the redirect that follows a form too, so the way back to the
@@ -123,16 +135,12 @@ func signInPolicy(back string) string {
 		"'; form-action " + form + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
-// writePage answers with the named template; back is the origin that its form
-// leads to, "" for a page without one.
-func writePage(r *request, status int, name string, data any, back string) (any, error) {
-	var body bytes.Buffer
-	if err := signInTemplates().ExecuteTemplate(&body, name, data); err != nil {
-		return nil, err
-	}
+// writePage answers with a page; back is the origin that its form leads to, ""
+// for a page without one.
+func writePage(r *request, status int, page, back string) (any, error) {
 	h := r.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(page)))
 	h.Set("Content-Security-Policy", signInPolicy(back))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -141,6 +149,6 @@ func writePage(r *request, status int, name string, data any, back string) (any,
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	r.w.WriteHeader(status)
-	_, _ = r.w.Write(body.Bytes()) // a browser that has gone needs no page
+	_, _ = r.w.Write([]byte(page)) // a browser that has gone needs no page
 	return nil, errWritten
 }
