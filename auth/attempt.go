@@ -28,7 +28,10 @@ type attempt struct {
 	url     string
 	expires time.Time
 	cancel  context.CancelFunc
-	done    chan struct{}
+
+	finished <-chan struct{} // it is decided; the browser does not know yet
+	settled  chan struct{}   // and the next one may begin
+	done     chan struct{}   // and the browser has its last page, or had time for it
 }
 
 // attemptRecord tells other processes. The URL holds the state, but neither
@@ -47,6 +50,7 @@ func (u *u2m) askToSignIn(ctx context.Context, e *Error) *Error {
 		e.Advice = fmt.Sprintf("Sign in with: %s. The next call works then, without a restart.", command)
 		return e
 	}
+	u.settle()
 	u.mu.Lock()
 	if u.lastTry != nil {
 		e.Message += " The last attempt: " + messageOf(u.lastTry)
@@ -66,6 +70,22 @@ func (u *u2m) askToSignIn(ctx context.Context, e *Error) *Error {
 	e.Advice = fmt.Sprintf("Ask the user to open this address in a browser on this machine and sign in, then make the same call again: %s (it is good for %d minutes; without a browser here: %s).",
 		address, max(1, int(expires.Sub(u.options.Now().Round(0)).Round(time.Minute)/time.Minute)), command)
 	return e
+}
+
+// settle lets an attempt that is decided get out of the way: its address is of
+// no use any more, though the browser may still be reading from it.
+func (u *u2m) settle() {
+	u.mu.Lock()
+	a := u.latest
+	u.mu.Unlock()
+	if a == nil {
+		return
+	}
+	select {
+	case <-a.finished:
+		<-a.settled
+	default:
+	}
 }
 
 func messageOf(err error) string {
@@ -153,19 +173,26 @@ func (u *u2m) runAttempt(ctx context.Context, lock *flock.Flock) (string, time.T
 		return "", time.Time{}, err
 	}
 	waiting, cancel := context.WithCancel(context.Background())
-	a := &attempt{url: address, expires: f.expires, cancel: cancel, done: make(chan struct{})}
+	a := &attempt{
+		url: address, expires: f.expires, cancel: cancel,
+		finished: f.finished, settled: make(chan struct{}), done: make(chan struct{}),
+	}
 	u.mu.Lock()
-	u.attempt, u.lastTry = a, nil
+	u.attempt, u.latest, u.lastTry = a, a, nil
 	u.mu.Unlock()
 	go func() {
 		defer close(a.done)
 		defer cancel()
-		_, err := f.wait(waiting)
+		_, _ = f.wait(waiting) // how it ended is read below
+	}()
+	go func() {
+		defer close(a.settled)
+		<-f.finished
 		_ = removeIfThere(path)
 		u.mu.Lock()
 		u.attempt = nil
-		if err != nil && !errors.Is(err, context.Canceled) {
-			u.lastTry = err
+		if f.err != nil && !errors.Is(f.err, context.Canceled) {
+			u.lastTry = f.err
 		}
 		u.mu.Unlock()
 		_ = lock.Unlock()
@@ -258,11 +285,12 @@ func (c *Credential) Close(ctx context.Context) error {
 		u.saveUnsaved(ctx)
 		u.refreshing.Unlock()
 		u.mu.Lock()
-		running := u.attempt
+		a := u.latest
 		u.mu.Unlock()
-		if running != nil {
-			running.cancel()
-			<-running.done
+		if a != nil {
+			a.cancel()
+			<-a.done
+			<-a.settled
 		}
 	}()
 	select {

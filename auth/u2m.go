@@ -79,6 +79,7 @@ type u2m struct {
 	signedIn bool     // the last fetch found a usable sign-in
 	unsaved  *record  // refreshed, but the disk did not take it
 	attempt  *attempt // of this process; nil if none runs
+	latest   *attempt // the last that this process began; nil if none
 	lastTry  error    // why the last attempt of this process came to nothing
 }
 
