@@ -22,7 +22,7 @@ func (s *Server) startCluster(ctx context.Context, call *catalog.Call) ([]byte, 
 	if refused != nil && state != "RUNNING" && state != "PENDING" && state != "RESTARTING" && state != "RESIZING" {
 		return nil, err
 	}
-	return started("cluster_id", id, state, message, refused != nil), nil
+	return s.whole(started("cluster_id", id, state, message, refused != nil)), nil
 }
 
 // clusterState is the present state; empty when it cannot be read, which takes
@@ -48,7 +48,7 @@ func (s *Server) startWarehouse(ctx context.Context, call *catalog.Call) ([]byte
 		return nil, err
 	}
 	state := s.warehouseState(ctx, id)
-	return started("warehouse_id", id, state, "", state == "RUNNING"), nil
+	return s.whole(started("warehouse_id", id, state, "", state == "RUNNING")), nil
 }
 
 func (s *Server) warehouseState(ctx context.Context, id string) string {
@@ -63,9 +63,6 @@ func (s *Server) warehouseState(ctx context.Context, id string) string {
 	return gjson.GetBytes(answer.Body, "state").Str
 }
 
-// maxStateMessage is more than any reason needs.
-const maxStateMessage = 500
-
 func started(name, id, state, message string, already bool) []byte {
 	var o object
 	o.text(name, id)
@@ -73,7 +70,7 @@ func started(name, id, state, message string, already bool) []byte {
 		o.text("state", state)
 	}
 	if message != "" {
-		o.text("state_message", message[:fitting(message, maxStateMessage)])
+		o.text("state_message", message)
 	}
 	if already {
 		o.boolean("already_started", true)
