@@ -4,40 +4,81 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
+// outgoing is one line for the client. A long text in it is quoted on its way
+// out: a result of megabytes is then never held twice.
+type outgoing struct {
+	bytes.Buffer
+	long string // a text that stands at the place at, still to be quoted
+	at   int
+}
+
+// longText is the size from which a text is kept out of the buffer.
+const longText = 256 << 10
+
+// writeTo writes the line; a short one at once, so that it is one system call.
+func (o *outgoing) writeTo(out io.Writer) error {
+	line := o.Bytes()
+	if o.long == "" {
+		_, err := out.Write(line)
+		return err
+	}
+	if _, err := out.Write(line[:o.at]); err != nil {
+		return err
+	}
+	if err := quoteTo(out, o.long); err != nil {
+		return err
+	}
+	_, err := out.Write(line[o.at:])
+	return err
+}
+
+// text writes a JSON string.
+func (o *outgoing) text(s string) {
+	if len(s) >= longText && o.long == "" {
+		o.long, o.at = s, o.Len()
+		return
+	}
+	o.Grow(len(s) + len(s)/8 + 64)
+	o.WriteByte('"')
+	o.Write(appendQuoted(o.AvailableBuffer(), s))
+	o.WriteByte('"')
+}
+
 // encode makes one line of a response, with the id exactly as it came: mcp-go
 // keeps ids as float64, which rounds large ones.
-func encode(response mcp.JSONRPCMessage, id []byte) ([]byte, error) {
+func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 	if id == nil {
 		id = []byte("null")
 	}
-	var out bytes.Buffer
+	out := &outgoing{}
 	out.WriteString(`{"jsonrpc":"2.0","id":`)
 	out.Write(id)
 	switch r := response.(type) {
 	case mcp.JSONRPCResponse:
 		out.WriteString(`,"result":`)
-		if err := encodeResult(&out, r.Result); err != nil {
+		if err := encodeResult(out, r.Result); err != nil {
 			return nil, err
 		}
 	case mcp.JSONRPCError:
 		out.WriteString(`,"error":`)
-		if err := encodeValue(&out, r.Error); err != nil {
+		if err := encodeValue(out, r.Error); err != nil {
 			return nil, err
 		}
 	default:
 		return nil, fmt.Errorf("unexpected message %T", response)
 	}
 	out.WriteString("}\n")
-	return out.Bytes(), nil
+	return out, nil
 }
 
 // encodeResult writes tool results itself: mcp-go builds and compacts them
 // several times over, which a result of some megabytes pays for in memory.
-func encodeResult(out *bytes.Buffer, result any) error {
+func encodeResult(out *outgoing, result any) error {
 	var r *mcp.CallToolResult
 	switch v := result.(type) {
 	case *mcp.CallToolResult:
@@ -66,11 +107,8 @@ func encodeResult(out *bytes.Buffer, result any) error {
 			}
 			continue
 		}
-		out.Grow(len(text.Text) + len(text.Text)/8)
 		out.WriteString(`{"type":"text","text":`)
-		if err := encodeValue(out, text.Text); err != nil {
-			return err
-		}
+		out.text(text.Text)
 		out.WriteByte('}')
 	}
 	out.WriteByte(']')
@@ -101,7 +139,7 @@ func encodeResult(out *bytes.Buffer, result any) error {
 
 // encodeTools writes tools/list: mcp-go makes a map of each tool and encodes it
 // three times over, which is a good part of a short-lived process's life.
-func encodeTools(out *bytes.Buffer, list mcp.ListToolsResult) error {
+func encodeTools(out *outgoing, list mcp.ListToolsResult) error {
 	const empty = `"tools":[]`
 	tools := list.Tools
 	list.Tools = []mcp.Tool{}
@@ -137,7 +175,7 @@ type plainTool struct {
 	Annotations mcp.ToolAnnotation `json:"annotations"`
 }
 
-func encodeTool(out *bytes.Buffer, t mcp.Tool) error {
+func encodeTool(out *outgoing, t mcp.Tool) error {
 	if len(t.RawInputSchema) == 0 || t.InputSchema.Type != "" || t.RawOutputSchema != nil || t.OutputSchema.Type != "" || t.Meta != nil || t.Execution != nil || t.DeferLoading || len(t.Icons) > 0 {
 		return encodeValue(out, t)
 	}
@@ -146,7 +184,11 @@ func encodeTool(out *bytes.Buffer, t mcp.Tool) error {
 
 // encodeValue writes JSON without escaping <, > and &: the line is read by
 // JSON parsers, never by a browser, and SQL is full of them.
-func encodeValue(out *bytes.Buffer, v any) error {
+func encodeValue(out interface {
+	io.Writer
+	Len() int
+	Truncate(int)
+}, v any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {

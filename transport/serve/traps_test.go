@@ -5,6 +5,7 @@ package serve
 // against a trap may go when its test passes without it.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -348,10 +349,15 @@ func TestEncodedResults(t *testing.T) {
 			`{"content":[{"type":"image","data":"QQ==","mimeType":"image/png"},{"type":"text","text":"t"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			line, err := encode(mcp.NewJSONRPCResultResponse(mcp.NewRequestId(1), c.result), []byte("7"))
+			message, err := encode(mcp.NewJSONRPCResultResponse(mcp.NewRequestId(1), c.result), []byte("7"))
 			if err != nil {
 				t.Fatal(err)
 			}
+			var out bytes.Buffer
+			if err := message.writeTo(&out); err != nil {
+				t.Fatal(err)
+			}
+			line := out.Bytes()
 			if got, want := string(line), `{"jsonrpc":"2.0","id":7,"result":`+c.want+"}\n"; got != want {
 				t.Errorf("%s\nwant %s", got, want)
 			}

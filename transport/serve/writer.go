@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -15,7 +17,7 @@ import (
 // sent before an answer arrives before it. mcp-go's own writers race here.
 type writer struct {
 	out       io.Writer
-	responses chan []byte
+	responses chan *outgoing
 	notes     <-chan mcp.JSONRPCNotification
 	broken    chan struct{} // closed when out cannot be written any more
 	err       error         // why; read after broken
@@ -25,16 +27,16 @@ type writer struct {
 }
 
 func newWriter(out io.Writer, notes <-chan mcp.JSONRPCNotification) *writer {
-	w := &writer{out: out, responses: make(chan []byte, 64), notes: notes, broken: make(chan struct{}), done: make(chan struct{})}
+	w := &writer{out: out, responses: make(chan *outgoing, 64), notes: notes, broken: make(chan struct{}), done: make(chan struct{})}
 	go w.run()
 	return w
 }
 
-// write queues one encoded message, which ends with a newline. After a failure
+// write queues one message. After a failure
 // messages are dropped: nobody is there to read them.
-func (w *writer) write(encoded []byte) {
+func (w *writer) write(message *outgoing) {
 	select {
-	case w.responses <- encoded:
+	case w.responses <- message:
 	case <-w.broken:
 	}
 }
@@ -77,16 +79,19 @@ func (w *writer) run() {
 		select {
 		case note := <-w.notes:
 			err = w.note(note)
-		case encoded := <-w.responses:
+		case message := <-w.responses:
 			for err == nil && len(w.notes) > 0 {
 				err = w.note(<-w.notes)
 			}
-			if encoded == nil && err == nil {
+			if message == nil && err == nil {
 				close(w.done)
 				return
 			}
 			if err == nil {
-				_, err = w.out.Write(encoded)
+				err = message.writeTo(w.out)
+			}
+			if message != nil && len(message.long) >= largeText {
+				release()
 			}
 		}
 		if err != nil {
@@ -104,3 +109,19 @@ func (w *writer) note(note mcp.JSONRPCNotification) error {
 	_, err = w.out.Write(append(encoded, '\n'))
 	return err
 }
+
+// largeText is the size of a text whose memory is worth a collection.
+const largeText = 2 << 20
+
+// release gives the memory of a large answer back: without it the process stays
+// at its peak, and the next large answer comes on top.
+func release() {
+	if releasing.CompareAndSwap(false, true) {
+		go func() {
+			defer releasing.Store(false)
+			debug.FreeOSMemory()
+		}()
+	}
+}
+
+var releasing atomic.Bool
