@@ -72,7 +72,7 @@ func newServer(t testing.TB, api *fake, change func(*Config)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Version: "test", Access: access, API: api, Links: api}
+	cfg := Config{Version: "test", Access: access, Workspaces: []Workspace{{API: api, Links: api}}}
 	if change != nil {
 		change(&cfg)
 	}

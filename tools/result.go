@@ -13,14 +13,14 @@ import (
 // result makes the tool result of an answer: one text block, produced once, or
 // with --structured the structured form and a line about it. It is built anew for
 // every call, because mcp-go writes into it.
-func (s *Server) result(row *catalog.Row, answer []byte, err error) *mcp.CallToolResult {
+func (s *Server) result(tool string, answer []byte, err error) *mcp.CallToolResult {
 	if err != nil {
 		return failed(err)
 	}
 	if !s.structured {
 		return &mcp.CallToolResult{Content: text(string(answer))}
 	}
-	return &mcp.CallToolResult{Content: text(summary(row, answer)), RawStructuredContent: answer}
+	return &mcp.CallToolResult{Content: text(summary(tool, answer)), RawStructuredContent: answer}
 }
 
 // failed is an error result. It carries the error as structured content in every
@@ -56,15 +56,15 @@ func text(s string) []mcp.Content {
 }
 
 // summary is the one line that stands beside structured content.
-func summary(row *catalog.Row, answer []byte) string {
+func summary(tool string, answer []byte) string {
 	returned := gjson.GetBytes(answer, "returned")
 	switch {
 	case !returned.Exists():
-		return row.Name + ": done"
+		return tool + ": done"
 	case gjson.GetBytes(answer, "truncated").Bool():
-		return fmt.Sprintf("%s: %d returned, there are more", row.Name, returned.Int())
+		return fmt.Sprintf("%s: %d returned, there are more", tool, returned.Int())
 	}
-	return fmt.Sprintf("%s: %d returned", row.Name, returned.Int())
+	return fmt.Sprintf("%s: %d returned", tool, returned.Int())
 }
 
 func sortedKeys[V any](m map[string]V) []string {

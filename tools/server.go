@@ -41,17 +41,19 @@ type Links interface {
 type Config struct {
 	Version      string
 	Access       Access
-	API          catalog.Caller
-	Links        Links
-	ResultTokens int      // 0: DefaultResultTokens
-	Structured   bool     // structured content with a line of text, in place of text
-	AllowDirs    []string // directories that local_path may use; none by default
+	Workspaces   []Workspace // at least one; the first is the default
+	ResultTokens int         // 0: DefaultResultTokens
+	Structured   bool        // structured content with a line of text, in place of text
+	AllowDirs    []string    // directories that local_path may use; none by default
 	Log          *zap.Logger
 }
 
 // Server is the set of tools. It is safe for concurrent use.
 type Server struct {
 	mcp        *server.MCPServer
+	workspaces []*Server // the siblings, this one first
+	name       string    // of the workspace
+	who        func(context.Context) (json.RawMessage, error)
 	access     Access
 	api        catalog.Caller
 	links      Links
@@ -60,7 +62,7 @@ type Server struct {
 	dirs       []string
 	log        *zap.Logger
 	manifests  manifests
-	saving     inUse          // local files that downloads write
+	saving     *inUse         // local files that downloads write
 	background sync.WaitGroup // clean-up that outlives its call
 }
 
@@ -85,12 +87,17 @@ var thinking = map[string]handler{
 // New registers every row as a tool. It touches neither network nor disk.
 func New(cfg Config) *Server {
 	s := &Server{
-		access: cfg.Access, api: cfg.API, links: cfg.Links, structured: cfg.Structured,
+		access: cfg.Access, structured: cfg.Structured,
 		budget: cmp.Or(cfg.ResultTokens, DefaultResultTokens) * 4,
-		dirs:   cfg.AllowDirs, log: cfg.Log,
+		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	s = s.sibling(cfg.Workspaces[0])
+	s.workspaces = []*Server{s}
+	for _, w := range cfg.Workspaces[1:] {
+		s.workspaces = append(s.workspaces, s.sibling(w))
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
@@ -104,6 +111,9 @@ func New(cfg Config) *Server {
 	for _, row := range catalog.All() {
 		all = append(all, server.ServerTool{Tool: tool(row), Handler: s.serve(row)})
 	}
+	if s.who != nil {
+		all = append(all, s.whoAmI())
+	}
 	s.mcp.AddTools(all...)
 	return s
 }
@@ -116,7 +126,9 @@ func (s *Server) MCP() *server.MCPServer { return s.mcp }
 func (s *Server) Wait(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
-		s.background.Wait()
+		for _, w := range s.workspaces {
+			w.background.Wait()
+		}
 		close(done)
 	}()
 	select {
@@ -155,7 +167,9 @@ func (s *Server) listTools(_ context.Context, _ any, _ *mcp.ListToolsRequest, re
 			continue
 		}
 		if row != nil {
-			t.RawInputSchema = row.Schema()
+			t.RawInputSchema = s.schema(row.Schema())
+		} else if t.Name == whoAmIName {
+			t.RawInputSchema = s.schema(whoAmISchema)
 		}
 		listed = append(listed, t)
 	}
@@ -179,8 +193,12 @@ func (s *Server) Call(ctx context.Context, row *catalog.Row, args json.RawMessag
 			result = failed(s.panicked(row, r))
 		}
 	}()
-	answer, err := s.answer(ctx, row, args)
-	return s.result(row, answer, err)
+	w, args, err := s.in(row.Name, args)
+	if err != nil {
+		return failed(err)
+	}
+	answer, err := w.answer(ctx, row, args)
+	return s.result(row.Name, s.signed(w, answer), err)
 }
 
 // panicked writes a panic down and makes an error of it.

@@ -128,7 +128,7 @@ func (w waiting) Read([]byte) (int, error) {
 }
 
 func volumeServer(t testing.TB, api catalog.Caller, tokens int, dirs ...string) *Server {
-	return newServer(t, nil, func(c *Config) { c.API, c.ResultTokens, c.AllowDirs = api, tokens, dirs })
+	return newServer(t, nil, func(c *Config) { c.Workspaces[0].API, c.ResultTokens, c.AllowDirs = api, tokens, dirs })
 }
 
 const download = `{"path":"/Volumes/c/s/v/f"%s}`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ type config struct {
 	out    io.Writer
 	err    io.Writer
 
-	profile      string
+	profiles     []string
+	profile      string // the first of them
 	host         string
 	access       string
 	allowDirs    []string
@@ -53,7 +55,7 @@ func newConfig(getenv func(string) string, in io.Reader, out, err io.Writer) *co
 // bind defines the global flags. Each has a twin in the environment,
 // BRICKMCP_<FLAG>, which the flag beats.
 func (c *config) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&c.profile, "profile", "", "profile of the Databricks config `NAME`")
+	flags.StringArrayVar(&c.profiles, "profile", nil, "profile of the Databricks config `NAME` (repeatable: the first is the default, every tool takes profile)")
 	flags.StringVar(&c.host, "host", "", "workspace `URL`")
 	flags.StringVar(&c.oauthClientID, "oauth-client-id", "", "sign in with an OAuth app of your own, `ID` (default databricks-cli)")
 	flags.StringVar(&c.oauthScopes, "oauth-scopes", "", "sign in with these scopes, `LIST` with commas (default all-apis)")
@@ -83,8 +85,13 @@ func (c *config) environment(cmd *cobra.Command) error {
 			return
 		}
 		values := []string{value}
-		if f.Value.Type() == "stringArray" {
+		switch f.Name {
+		case "allow-dir":
 			values = filepath.SplitList(value)
+		case "profile":
+			values = strings.Split(value, ",")
+		case "fault": // a rule has colons and commas in it
+			values = strings.Split(value, ";")
 		}
 		for _, v := range values {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
@@ -94,7 +101,29 @@ func (c *config) environment(cmd *cobra.Command) error {
 		}
 		c.given[f.Name] = name
 	})
+	if problem == nil {
+		problem = c.pickProfile()
+	}
 	return problem
+}
+
+// pickProfile checks the profiles and takes the first as the default.
+func (c *config) pickProfile() error {
+	for i, name := range c.profiles {
+		switch {
+		case name == "":
+			return usagef("--profile must not be empty")
+		case slices.Contains(c.profiles[:i], name):
+			return usagef("--profile %s is given twice", name)
+		}
+	}
+	if len(c.profiles) > 1 && c.host != "" {
+		return usagef("--host goes with one profile, not with %d: put the hosts into the profiles", len(c.profiles))
+	}
+	if len(c.profiles) > 0 {
+		c.profile = c.profiles[0]
+	}
+	return nil
 }
 
 // settings are the checked form of config.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,22 +38,57 @@ func (c *config) build() (*app, error) {
 	}
 	log := newLog(c.err, s.level, c.logFormat)
 	a := &app{log: log}
-	api := &workspace{log: log, rateLimit: s.rateLimit, access: c.accessReport(s.access), introduces: c.serving}
-	api.life, api.end = context.WithCancel(context.Background())
+	var box *embedded
 	if c.sandbox {
-		box := &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
-		api.credential, api.roundTripper = sandboxCredential(), box.open
-		a.close = func() error { api.close(); return box.close() }
-	} else {
-		api.credential = c.credential(c.profile)
-		a.close = func() error { api.close(); return nil }
+		box = &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
 	}
-	a.workspace = api
+	report := c.accessReport(s.access)
+	var spaces []*workspace
+	var named []tools.Workspace
+	for _, profile := range c.places() {
+		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving}
+		w.life, w.end = context.WithCancel(context.Background())
+		if box != nil {
+			w.credential, w.roundTripper = sandboxCredential(), box.open
+		} else {
+			w.credential = c.credential(profile)
+		}
+		spaces = append(spaces, w)
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON})
+	}
+	a.close = func() error {
+		for _, w := range spaces {
+			w.close()
+		}
+		if box != nil {
+			return box.close()
+		}
+		return nil
+	}
+	a.workspace = spaces[0]
 	a.tools = tools.New(tools.Config{
-		Version: version, Access: s.access, API: api, Links: api,
+		Version: version, Access: s.access, Workspaces: named,
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
 	})
 	return a, nil
+}
+
+// places are the profiles to serve; one without a name stands for whatever the
+// environment says.
+func (c *config) places() []string {
+	if c.sandbox || len(c.profiles) == 0 {
+		return []string{c.profile}
+	}
+	return c.profiles
+}
+
+// whoJSON is what the whoami tool answers.
+func (w *workspace) whoJSON(ctx context.Context) (json.RawMessage, error) {
+	who, err := w.who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(who)
 }
 
 // workspace is the workspace of the signed-in user. It is connected by the first

@@ -62,7 +62,7 @@ func goldens() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := tools.New(tools.Config{Access: access})
+	server := tools.New(tools.Config{Access: access, Workspaces: make([]tools.Workspace, 1)})
 	request := json.RawMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`)
 	response, ok := server.MCP().HandleMessage(context.Background(), request).(mcp.JSONRPCResponse)
 	if !ok {

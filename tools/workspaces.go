@@ -1,0 +1,146 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"brickmcp/catalog"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+)
+
+// Workspace is one workspace that the tools work in. Tokens, limits and what is
+// remembered of results are its own.
+type Workspace struct {
+	Name  string // of the profile; shown when there are several
+	API   catalog.Caller
+	Links Links
+
+	// WhoAmI tells who is asking there, as the JSON that the whoami tool answers;
+	// nil: there is no such tool.
+	WhoAmI func(context.Context) (json.RawMessage, error)
+}
+
+// profileArgument picks a workspace when there are several. The schemas name it
+// only then.
+const profileArgument = "profile"
+
+func (s *Server) names() []string {
+	names := make([]string, len(s.workspaces))
+	for i, w := range s.workspaces {
+		names[i] = w.name
+	}
+	return names
+}
+
+// several reports whether calls have a choice of workspaces.
+func (s *Server) several() bool { return len(s.workspaces) > 1 }
+
+// sibling is the same server in another workspace, without an MCP side of its own.
+func (s *Server) sibling(w Workspace) *Server {
+	return &Server{
+		name: w.Name, api: w.API, links: w.Links, who: w.WhoAmI,
+		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
+	}
+}
+
+// in finds the workspace that a call is for, and its arguments without the name.
+func (s *Server) in(tool string, args json.RawMessage) (*Server, json.RawMessage, error) {
+	first := s.workspaces[0]
+	if !s.several() || !gjson.ValidBytes(args) {
+		return first, args, nil
+	}
+	given := gjson.GetBytes(args, profileArgument)
+	if !given.Exists() || given.Type == gjson.Null {
+		return first, args, nil
+	}
+	for _, w := range s.workspaces {
+		if given.Type == gjson.String && w.name == given.Str {
+			rest, err := sjson.DeleteBytes(args, profileArgument)
+			return w, rest, err
+		}
+	}
+	shown := given.Raw
+	if len(shown) > 64 {
+		shown = cutText(shown, 64) + "…"
+	}
+	return nil, nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: %q cannot be %s", tool, profileArgument, shown),
+		Advice: "Valid profiles: " + strings.Join(s.names(), ", ") + "; the first is the default. Nothing was sent."}
+}
+
+// schema is a row's input schema, with the choice of a workspace when there is one.
+func (s *Server) schema(plain json.RawMessage) json.RawMessage {
+	if !s.several() {
+		return plain
+	}
+	property, err := json.Marshal(map[string]any{"type": "string", "enum": s.names(), "description": "Workspace; default " + s.workspaces[0].name})
+	if err == nil {
+		plain, err = sjson.SetRawBytes(slices.Clone(plain), "properties."+profileArgument, property)
+	}
+	if err != nil { // constant forms: cannot happen
+		panic(err)
+	}
+	return plain
+}
+
+// signed names the workspace in an answer when there are several.
+func (s *Server) signed(w *Server, answer []byte) []byte {
+	if !s.several() || len(answer) < 2 || answer[len(answer)-1] != '}' {
+		return answer
+	}
+	o := object{buf: slices.Clone(answer[:len(answer)-1])}
+	o.text("workspace", w.name)
+	return o.bytes()
+}
+
+// whoAmI is the one tool that is no endpoint: it tells an agent, and its person,
+// as whom calls go out and what they may do.
+func (s *Server) whoAmI() server.ServerTool {
+	return server.ServerTool{
+		Tool: mcp.Tool{
+			Name: whoAmIName, Title: "Who am I", Description: "Show the signed-in user, workspace and access levels.",
+			RawInputSchema: noSchema,
+			Annotations: mcp.ToolAnnotation{
+				ReadOnlyHint: mcp.ToBoolPtr(true), DestructiveHint: mcp.ToBoolPtr(false),
+				IdempotentHint: mcp.ToBoolPtr(true), OpenWorldHint: mcp.ToBoolPtr(true),
+			},
+		},
+		Handler: func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			w, args, err := s.in(whoAmIName, req.Params.RawArguments)
+			if err == nil {
+				err = noArguments(args)
+			}
+			if err != nil {
+				return failed(err), nil
+			}
+			ctx, end := withProgress(ctx, s.mcp, req)
+			defer end()
+			ctx, cancel := context.WithTimeout(ctx, callTime)
+			defer cancel()
+			answer, err := w.who(ctx)
+			return s.result(whoAmIName, s.signed(w, answer), err), nil
+		},
+	}
+}
+
+const whoAmIName = "whoami"
+
+var whoAmISchema = json.RawMessage(`{"type":"object","properties":{}}`)
+
+func noArguments(args json.RawMessage) error {
+	var first string
+	gjson.ParseBytes(args).ForEach(func(key, _ gjson.Result) bool {
+		first = key.Str
+		return false
+	})
+	if first == "" {
+		return nil
+	}
+	return &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: unknown argument %q", whoAmIName, first), Advice: "It takes no arguments."}
+}
