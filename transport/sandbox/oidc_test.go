@@ -250,6 +250,19 @@ func TestExchangeIsRefused(t *testing.T) {
 	wantRefused(t, "unknown code", err, "invalid_grant", "")
 }
 
+// A verifier that RFC 7636 does not allow proves nothing, even for its own
+// challenge: it could be guessed.
+func TestVerifierLength(t *testing.T) {
+	for text, want := range map[string]bool{
+		strings.Repeat("a", 42): false, strings.Repeat("a", 43): true, strings.Repeat("a", 128): true, strings.Repeat("a", 129): false,
+		strings.Repeat("a", 43) + "+": false, strings.Repeat("a", 43) + "-._~": true,
+	} {
+		if proves(text, oauth2.S256ChallengeFromVerifier(text)) != want {
+			t.Error(len(text), text, !want)
+		}
+	}
+}
+
 func TestCodeLastsTenMinutes(t *testing.T) {
 	p := newProgram(t)
 	v := oauth2.GenerateVerifier()

@@ -95,14 +95,14 @@ func (p *people) authorize(r *request) (any, error) {
 		return refused.send(r)
 	}
 	a.expires = r.now.Add(codeLife)
-	handle := rand.Text()
+	handle, back := rand.Text(), a.origin()
 	p.mu.Lock()
 	p.forget(r.now)
 	full := len(p.pending) >= maxPending
 	if !full {
 		p.pending[handle] = a
 	}
-	page := pickPage{Client: a.client.Name, Host: r.Host, Return: a.origin(), Handle: handle, Scopes: a.scopes, People: p.choices()}
+	page := pickPage{Client: a.client.Name, Host: r.Host, Return: back, Handle: handle, Scopes: a.scopes, People: p.choices()}
 	p.mu.Unlock()
 	if full {
 		return (&refusal{a.redirect, a.state, "temporarily_unavailable", "Too many sign-ins are open: finish one, or wait 10 minutes"}).send(r)
