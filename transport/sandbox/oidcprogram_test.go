@@ -166,4 +166,3 @@ func wantRefused(t *testing.T, what string, err error, code, part string) {
 		t.Errorf("%s: %v, want %s …%s…", what, err, code, part)
 	}
 }
-
