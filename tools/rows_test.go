@@ -206,3 +206,23 @@ func checkRow(t *testing.T, row gjson.Result, record []string, format string, sh
 		}
 	}
 }
+
+func TestUnreadableResults(t *testing.T) {
+	arrow := `{"statement_id":"st-1","status":{"state":"SUCCEEDED"},"manifest":{"format":"ARROW_STREAM"},"result":{"external_links":[{"external_link":"https://store/secret"}]}}`
+	wantError(t, newServer(t, answering(arrow), nil), "sql_execute_statement", `{"statement":"x","warehouse_id":"w"}`, catalog.Invalid, "ARROW_STREAM", "JSON_ARRAY")
+	wantError(t, newServer(t, answering(), nil), "sql_get_statement", `{"statement_id":"st-1","chunk_index":1,"page_token":"2"}`, catalog.Invalid, "both")
+	for _, state := range []string{"CANCELED", "CLOSED"} {
+		wantError(t, newServer(t, answering(`{"statement_id":"st-1","status":{"state":"`+state+`"}}`), nil), "sql_get_statement", `{"statement_id":"st-1"}`, catalog.Conflict, state, "no rows")
+	}
+	// A link that stays expired is an error, after one fresh one.
+	api := answering(strings.Replace(arrow, "ARROW_STREAM", "JSON_ARRAY", 1), `{"external_links":[{"external_link":"https://store/secret"}]}`)
+	asked := 0
+	api.link = func(string) (string, error) {
+		asked++
+		return "", &catalog.Error{Kind: catalog.Busy, Message: "the link has expired", Err: catalog.ErrLinkExpired}
+	}
+	wantError(t, newServer(t, api, nil), "sql_execute_statement", `{"statement":"x","warehouse_id":"w"}`, catalog.Busy, "expired")
+	if asked != 2 {
+		t.Errorf("%d links were tried", asked)
+	}
+}
