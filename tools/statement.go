@@ -263,9 +263,7 @@ func (s *Server) statementRows(ctx context.Context, st statement, page catalog.P
 	var o object
 	o.text("state", st.state)
 	o.text("statement_id", st.id)
-	o.integer("returned", 0)
-	o.boolean("truncated", true)
-	return o.bytes(), nil
+	return o.bytes(), nil // no "truncated": there is no page to ask for, but a state to poll
 }
 
 // failureKinds maps the API's error codes of statements to kinds; what is not
