@@ -142,7 +142,7 @@ func (x explainer) network(err error) *Error {
 	case errors.As(err, &wrongName):
 		e.Message = fmt.Sprintf("The TLS certificate of %s belongs to another name.", x.host)
 		e.Advice, e.Temporary = "Check the spelling of the host.", false
-	case errors.As(err, &notTLS):
+	case errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
 		e.Message = fmt.Sprintf("%s does not speak TLS on that port.", x.host)
 		e.Advice, e.Temporary = "Check the port of the host, and HTTPS_PROXY.", false
 	case errors.Is(err, syscall.ECONNREFUSED):
