@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/tidwall/gjson"
@@ -33,7 +35,10 @@ func command(t *testing.T, arguments ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, arguments...)
 	home := t.TempDir()
-	cmd.Env = []string{asServer + "=1", "HOME=" + home, "USERPROFILE=" + home, "PATH=" + os.Getenv("PATH"), "XDG_STATE_HOME=" + home}
+	cmd.Env = []string{
+		asServer + "=1", "HOME=" + home, "USERPROFILE=" + home, "PATH=" + os.Getenv("PATH"), "XDG_STATE_HOME=" + home,
+		"BROWSER=none", "DATABRICKS_AUTH_STORAGE=plaintext", // nothing of the person who runs the tests is touched
+	}
 	return cmd
 }
 
@@ -120,14 +125,20 @@ func (a *agent) must(text, part string) {
 	}
 }
 
+// lockedBuffer is the output of a process, to be read while it is written.
 type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
+	mu    sync.Mutex
+	text  strings.Builder
+	grown chan struct{} // closed by the next Write; nil while nobody waits
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.grown != nil {
+		close(b.grown)
+		b.grown = nil
+	}
 	return b.text.Write(p)
 }
 
@@ -135,4 +146,28 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// await returns what the pattern finds, as soon as it does.
+func (b *lockedBuffer) await(t *testing.T, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	late := time.After(time.Minute)
+	for {
+		b.mu.Lock()
+		found := re.FindString(b.text.String())
+		if b.grown == nil {
+			b.grown = make(chan struct{})
+		}
+		grown := b.grown
+		b.mu.Unlock()
+		if found != "" {
+			return found
+		}
+		select {
+		case <-grown:
+		case <-late:
+			t.Fatalf("%s did not come up in a minute:\n%s", pattern, b)
+		}
+	}
 }
