@@ -62,19 +62,34 @@ func (r *report) build(b *testing.B, name, pkg string, flags ...string) {
 
 func (r *report) path(name string) string { return filepath.Join(r.bin, name) }
 
-// add notes a figure. A goal above 0 is an upper bound, one below 0 a lower bound,
-// 0 none.
+// add notes a figure. A goal above 0 is an upper bound, one below 0 a lower bound.
 func (r *report) add(b *testing.B, what string, figure float64, unit string, goal float64) {
 	b.Helper()
-	b.ReportMetric(figure, strings.ReplaceAll(what, " ", "-")+"-"+unit)
-	row := [4]string{what, fmt.Sprintf("%.4g %s", figure, unit)}
-	switch {
-	case goal > 0:
-		row[2], row[3] = fmt.Sprintf("at most %g", goal), verdict(figure <= goal)
-	case goal < 0:
-		row[2], row[3] = fmt.Sprintf("at least %g", -goal), verdict(figure >= -goal)
+	if goal < 0 {
+		r.row(b, what, figure, unit, fmt.Sprintf("at least %g", -goal), verdict(figure >= -goal))
+		return
 	}
-	r.rows = append(r.rows, row)
+	r.row(b, what, figure, unit, fmt.Sprintf("at most %g", goal), verdict(figure <= goal))
+}
+
+// note notes a figure that depends on the machine, and what to hold it against.
+func (r *report) note(b *testing.B, what string, figure float64, unit, against string) {
+	b.Helper()
+	r.row(b, what, figure, unit, against, "")
+}
+
+func (r *report) row(b *testing.B, what string, figure float64, unit, goal, met string) {
+	b.Helper()
+	b.ReportMetric(figure, strings.ReplaceAll(what, " ", "-")+"-"+unit)
+	r.rows = append(r.rows, [4]string{what, readable(figure) + " " + unit, goal, met})
+}
+
+// readable has three digits, or all of a whole number.
+func readable(figure float64) string {
+	if figure >= 100 {
+		return fmt.Sprintf("%.0f", figure)
+	}
+	return fmt.Sprintf("%.3g", figure)
 }
 
 func verdict(met bool) string {
