@@ -169,7 +169,7 @@ func (s *Server) listTools(_ context.Context, _ any, _ *mcp.ListToolsRequest, re
 		if row != nil {
 			t.RawInputSchema = s.schema(row.Schema())
 		} else if t.Name == whoAmIName {
-			t.RawInputSchema = s.schema(whoAmISchema)
+			t.RawInputSchema = s.schema(WhoAmI().RawInputSchema)
 		}
 		listed = append(listed, t)
 	}

@@ -99,18 +99,26 @@ func (s *Server) signed(w *Server, answer []byte) []byte {
 	return o.bytes()
 }
 
-// whoAmI is the one tool that is no endpoint: it tells an agent, and its person,
-// as whom calls go out and what they may do.
-func (s *Server) whoAmI() server.ServerTool {
-	return server.ServerTool{
-		Tool: mcp.Tool{
-			Name: whoAmIName, Title: "Who am I", Description: "Show the signed-in user, workspace and access levels.",
-			RawInputSchema: noSchema,
-			Annotations: mcp.ToolAnnotation{
-				ReadOnlyHint: mcp.ToBoolPtr(true), DestructiveHint: mcp.ToBoolPtr(false),
-				IdempotentHint: mcp.ToBoolPtr(true), OpenWorldHint: mcp.ToBoolPtr(true),
-			},
+// WhoAmI is the one tool that is no endpoint: it tells an agent, and its person,
+// as whom calls go out and what they may do. Every access level has it.
+func WhoAmI() mcp.Tool {
+	return mcp.Tool{
+		Name: whoAmIName, Title: "Who am I", Description: "Show the signed-in user, workspace and access levels.",
+		RawInputSchema: json.RawMessage(`{"type":"object","properties":{}}`),
+		Annotations: mcp.ToolAnnotation{
+			ReadOnlyHint: mcp.ToBoolPtr(true), DestructiveHint: mcp.ToBoolPtr(false),
+			IdempotentHint: mcp.ToBoolPtr(true), OpenWorldHint: mcp.ToBoolPtr(true),
 		},
+	}
+}
+
+const whoAmIName = "whoami"
+
+func (s *Server) whoAmI() server.ServerTool {
+	tool := WhoAmI()
+	tool.RawInputSchema = noSchema
+	return server.ServerTool{
+		Tool: tool,
 		Handler: func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			w, args, err := s.in(whoAmIName, req.Params.RawArguments)
 			if err == nil {
@@ -128,10 +136,6 @@ func (s *Server) whoAmI() server.ServerTool {
 		},
 	}
 }
-
-const whoAmIName = "whoami"
-
-var whoAmISchema = json.RawMessage(`{"type":"object","properties":{}}`)
 
 func noArguments(args json.RawMessage) error {
 	var first string

@@ -94,10 +94,13 @@ func (c *goClient) listsTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Tools) != len(catalog.All()) || len(list.Tools) < 42 {
-		t.Errorf("%d tools", len(list.Tools))
+	if rows := len(list.Tools) - 1; rows != len(catalog.All()) || rows < 42 {
+		t.Errorf("%d tools besides whoami", rows)
 	}
 	for _, tool := range list.Tools {
+		if tool.Name == "whoami" { // no endpoint, so no row
+			continue
+		}
 		row := catalog.Find(tool.Name)
 		hints := tool.Annotations
 		if row == nil || hints == nil || hints.DestructiveHint == nil || hints.OpenWorldHint == nil {
@@ -110,6 +113,9 @@ func (c *goClient) listsTools(t *testing.T) {
 		if tool.Title != row.Title {
 			t.Errorf("%s: title %q", tool.Name, tool.Title)
 		}
+	}
+	if rows != len(catalog.All()) || rows < 42 {
+		t.Errorf("%d tools", rows)
 	}
 }
 

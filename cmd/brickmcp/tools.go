@@ -2,11 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"text/tabwriter"
 
 	"brickmcp/catalog"
-
-	"fmt"
+	"brickmcp/tools"
 
 	"github.com/spf13/cobra"
 )
@@ -43,6 +43,12 @@ func (c *config) toolsCommand() *cobra.Command {
 					InputSchema: row.Schema(),
 				})
 			}
+			who := tools.WhoAmI()
+			all = append(all, listed{
+				Name: who.Name, Title: who.Title, Description: who.Description, Access: catalog.LevelRead.String(), Allowed: true,
+				Permission: catalog.GetMe.Needs, Endpoint: catalog.GetMe.Endpoint(), RateLimit: catalog.GetMe.Limit.String(),
+				InputSchema: who.RawInputSchema,
+			})
 			if asJSON {
 				encoder := json.NewEncoder(c.out)
 				encoder.SetEscapeHTML(false)
