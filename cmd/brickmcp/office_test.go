@@ -28,7 +28,6 @@ type office struct {
 
 	mu      sync.Mutex
 	secrets map[string]string // value -> what it is
-	outputs []*lockedBuffer
 }
 
 func newOffice(t *testing.T, o sandbox.Options) *office {
