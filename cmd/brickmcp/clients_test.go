@@ -114,9 +114,6 @@ func (c *goClient) listsTools(t *testing.T) {
 			t.Errorf("%s: title %q", tool.Name, tool.Title)
 		}
 	}
-	if rows != len(catalog.All()) || rows < 42 {
-		t.Errorf("%d tools", rows)
-	}
 }
 
 func (c *goClient) pages(t *testing.T) {
