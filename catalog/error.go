@@ -38,6 +38,10 @@ type Error struct {
 	Status    int    // HTTP status; 0 when there was none
 	Code      string // the API's own error_code; may be empty
 	Err       error  // the cause, for errors.Is; never shown
+
+	// SignInURL is where a person can sign in right now; empty: nowhere. Clients
+	// that can open an address for their person are asked to.
+	SignInURL string
 }
 
 func (e *Error) Error() string {

@@ -179,26 +179,38 @@ func (s *Server) listTools(_ context.Context, _ any, _ *mcp.ListToolsRequest, re
 // serve is the handler of every tool.
 func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		ctx, end := withProgress(ctx, s.mcp, req)
+		called, end := withProgress(ctx, s.mcp, req)
 		defer end()
-		return s.Call(ctx, row, req.Params.RawArguments), nil
+		answer, err := s.run(called, row, req.Params.RawArguments)
+		if asked, askErr := askToSignIn(ctx, req, err); asked != nil || askErr != nil {
+			return asked, askErr
+		}
+		return s.result(row.Name, answer, err), nil
 	}
 }
 
 // Call runs one tool with a JSON object of arguments. It always returns a result;
 // errors are in it.
-func (s *Server) Call(ctx context.Context, row *catalog.Row, args json.RawMessage) (result *mcp.CallToolResult) {
+func (s *Server) Call(ctx context.Context, row *catalog.Row, args json.RawMessage) *mcp.CallToolResult {
+	answer, err := s.run(ctx, row, args)
+	return s.result(row.Name, answer, err)
+}
+
+// run is a call in the workspace that its arguments name.
+func (s *Server) run(ctx context.Context, row *catalog.Row, args json.RawMessage) (answer []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			result = failed(s.panicked(row, r))
+			answer, err = nil, s.panicked(row, r)
 		}
 	}()
 	w, args, err := s.in(row.Name, args)
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
-	answer, err := w.answer(ctx, row, args)
-	return s.result(row.Name, s.signed(w, answer), err)
+	if answer, err = w.answer(ctx, row, args); err != nil {
+		return nil, err
+	}
+	return s.signed(w, answer), nil
 }
 
 // panicked writes a panic down and makes an error of it.

@@ -132,6 +132,9 @@ func (s *Server) whoAmI() server.ServerTool {
 			ctx, cancel := context.WithTimeout(ctx, callTime)
 			defer cancel()
 			answer, err := w.who(ctx)
+			if asked, askErr := askToSignIn(ctx, req, err); asked != nil || askErr != nil {
+				return asked, askErr
+			}
 			return s.result(whoAmIName, s.signed(w, answer), err), nil
 		},
 	}

@@ -186,7 +186,7 @@ func signInError(err error) *catalog.Error {
 	if e.Temporary {
 		kind = catalog.Down
 	}
-	return &catalog.Error{Kind: kind, Message: e.Message, Advice: e.Advice, Err: err}
+	return &catalog.Error{Kind: kind, Message: e.Message, Advice: e.Advice, Err: err, SignInURL: e.SignInURL}
 }
 
 // waiting tells the agent's client what a call is waiting for.
