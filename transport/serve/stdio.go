@@ -139,7 +139,7 @@ func (s *Stdio) receive(l line) {
 	case message.id == nil:
 		s.Server.HandleMessage(s.ctx, message.raw)
 	case message.method == string(mcp.MethodInitialize):
-		s.answer(message, s.ctx) // in order: what follows may rely on it
+		s.send(s.answer(message, s.ctx)) // in order: what follows may rely on it
 	default:
 		s.start(message)
 	}
@@ -166,14 +166,13 @@ func (s *Stdio) start(message message) {
 		return
 	}
 	s.running.Go(func() {
-		defer func() {
-			s.mu.Lock()
-			delete(s.inFlight, key)
-			s.mu.Unlock()
-			cancel()
-			<-s.slots
-		}()
-		s.answer(message, ctx)
+		answer := s.answer(message, ctx)
+		s.mu.Lock()
+		delete(s.inFlight, key) // before the answer: then the client may use the id again
+		s.mu.Unlock()
+		cancel()
+		s.send(answer)
+		<-s.slots
 	})
 }
 
@@ -186,32 +185,42 @@ func (s *Stdio) cancel(id string) {
 	}
 }
 
-// answer runs one request and writes its response. A panic outside of a tool
+// answer runs one request; nil means that there is none. A panic outside of a tool
 // (tools have their own net) costs this request only.
-func (s *Stdio) answer(message message, ctx context.Context) {
+func (s *Stdio) answer(message message, ctx context.Context) (answer *outgoing) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.Log.Error("panic while serving a request", zap.String("method", message.method), zap.Any("panic", r), zap.Stack("stack"))
-			s.refuse(message.id, mcp.INTERNAL_ERROR, "internal error while serving "+message.method)
+			answer = refusal(message.id, mcp.INTERNAL_ERROR, "internal error while serving "+message.method)
 		}
 	}()
 	response := s.Server.HandleMessage(ctx, message.raw)
 	if response == nil {
-		return
+		return nil
 	}
-	encoded, err := encode(response, message.id)
+	answer, err := encode(response, message.id)
 	if err != nil {
 		s.Log.Error("cannot encode a response", zap.String("method", message.method), zap.Error(err))
-		s.refuse(message.id, mcp.INTERNAL_ERROR, "the answer cannot be encoded")
-		return
+		return refusal(message.id, mcp.INTERNAL_ERROR, "the answer cannot be encoded")
 	}
-	s.writer.write(encoded)
+	return answer
 }
 
-// refuse answers with a JSON-RPC error; a nil id becomes null.
-func (s *Stdio) refuse(id []byte, code int, text string) {
-	encoded, err := encode(mcp.NewJSONRPCError(mcp.NewRequestId(nil), code, text, nil), id)
-	if err == nil {
-		s.writer.write(encoded)
+// send queues an answer, if there is one.
+func (s *Stdio) send(answer *outgoing) {
+	if answer != nil {
+		s.writer.write(answer)
 	}
 }
+
+// refusal is a JSON-RPC error; a nil id becomes null.
+func refusal(id []byte, code int, text string) *outgoing {
+	answer, err := encode(mcp.NewJSONRPCError(mcp.NewRequestId(nil), code, text, nil), id)
+	if err != nil { // a text and a number: cannot happen
+		return nil
+	}
+	return answer
+}
+
+// refuse answers with a JSON-RPC error.
+func (s *Stdio) refuse(id []byte, code int, text string) { s.send(refusal(id, code, text)) }
