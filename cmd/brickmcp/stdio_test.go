@@ -224,6 +224,43 @@ func TestTerminated(t *testing.T) {
 	}
 }
 
+// A host that is killed closes nothing: another process may hold the other end of
+// our stdin, as this test does.
+func TestParentDies(t *testing.T) {
+	server := command(t, "--sandbox", "--log-level", "error")
+	host := exec.Command("sh", "-c", `"$0" "$@" <&3 & wait`)
+	host.Args = append(host.Args, append([]string{server.Path}, server.Args[1:]...)...)
+	host.Env = server.Env
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	host.ExtraFiles = []*os.File{read}
+	out, err := host.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Skipf("there is no sh to be the host: %v", err)
+	}
+	if _, err := io.WriteString(write, request(1, "ping", `{}`)+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(out)
+	if line, err := answers.ReadString('\n'); err != nil || gjson.Get(line, "id").Int() != 1 {
+		t.Fatalf("instead of the ping came %q, %v", line, err)
+	}
+	if err := host.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, answers); err != nil { // ends with the last process that could write
+		t.Fatal(err)
+	}
+	_ = host.Wait() // killed
+}
+
 func TestNothingElseOnStdout(t *testing.T) {
 	for _, level := range []string{"debug", "info"} {
 		answers := piped(t, command(t, "--sandbox", "--log-level", level, "--log-format", "json"),
