@@ -39,6 +39,10 @@ type Error struct {
 	Code      string // the API's own error_code; may be empty
 	Err       error  // the cause, for errors.Is; never shown
 
+	// MissingRoute says that the workspace has no such endpoint, as opposed to no
+	// such object.
+	MissingRoute bool
+
 	// SignInURL is where a person can sign in right now; empty: nowhere. Clients
 	// that can open an address for their person are asked to.
 	SignInURL string

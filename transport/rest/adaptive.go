@@ -17,7 +17,7 @@ const (
 
 // adaptive finds a rate that nobody has documented: none until the workspace
 // answers 429, then half of what was sent lately, halved again by each further
-// round of 429, and raised by a tenth of the first rate each good second.
+// round of 429, and raised by a 25th of the first rate each good second.
 type adaptive struct {
 	mu      sync.Mutex
 	rate    *rate.Limiter // nil: no limit
@@ -81,9 +81,11 @@ func (a *adaptive) cut(began, now time.Time) {
 	}
 	before := a.observed(now)
 	if a.rate != nil {
-		before = min(before, a.rate.Limit())
+		// Not what was observed: calls that wait make that small, and a few cuts
+		// of it would leave a crowd waiting at one call a second.
+		before = a.rate.Limit()
 	} else {
-		a.step = max(slowest, before/10)
+		a.step = max(slowest, before/25)
 	}
 	half := max(slowest, before/2)
 	if a.rate == nil {

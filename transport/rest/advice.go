@@ -93,21 +93,23 @@ func adviseForbidden(call *catalog.Call, c *complaint) string {
 		}
 		return "The token lacks the OAuth scope " + shorten(name, 60) + ": a person must sign in again with it, or with all-apis."
 	}
-	object := call.Object
-	if object == "" {
-		object = "this"
-	}
 	advice := "Another user or an admin must allow it. "
-	if needs := call.Row.Needs; needs != "" && needs != "none" {
-		advice = "This needs " + needs + " on " + shorten(object, 160) + ". "
-		if strings.Contains(needs, "admin") {
-			advice = "This needs a " + needs + ". "
-		}
+	if needs := call.Row.Needs; needs != "" && !strings.HasPrefix(needs, "no") {
+		advice = "You need " + needs + ". "
 	}
 	switch call.Row.Group {
 	case catalog.Jobs:
-		advice += "The job's owner or a workspace admin can grant it. An id that does not exist gets the same answer: check it with jobs_list or jobs_list_runs first."
-	case catalog.UnityCatalog, catalog.Files:
+		advice += "The job's owner or a workspace admin can grant it."
+		if call.Object != "" {
+			advice += " An id that does not exist gets the same answer: check it with jobs_list or jobs_list_runs first."
+		}
+	case catalog.Files:
+		if !strings.HasPrefix(call.Row.Name, "files_") { // DBFS has no permissions of its own
+			advice += "A workspace admin can say whether DBFS is open to you."
+			break
+		}
+		fallthrough
+	case catalog.UnityCatalog:
 		advice += "The owner of the object, or whoever has MANAGE on it, can grant it; USE CATALOG and USE SCHEMA above it are needed, too."
 	case catalog.Secrets:
 		advice += "Whoever has MANAGE on the secret scope can grant it."

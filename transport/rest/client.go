@@ -170,5 +170,25 @@ func (c *Client) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer, e
 		// It would become part of the host.
 		return nil, &catalog.Error{Kind: catalog.Internal, Message: call.About() + ": the path of the request does not begin with a slash", Advice: "This is a fault of the server, not of the call; report it."}
 	}
-	return c.retry(ctx, withKey(call))
+	answer, err := c.retry(ctx, withKey(call))
+	if older := olderJobs(call, err); older != nil {
+		return c.retry(ctx, withKey(older))
+	}
+	return answer, err
+}
+
+const jobsPath, olderJobsPath = "/api/2.2/jobs/", "/api/2.1/jobs/"
+
+// olderJobs is the same call of Jobs API 2.1, when the workspace does not know
+// 2.2 (contract README, section 1). What met no route had no effect, so this is
+// safe for writes too.
+func olderJobs(call *catalog.Call, err error) *catalog.Call {
+	var e *catalog.Error
+	path, ok := strings.CutPrefix(call.Path, jobsPath)
+	if !ok || !errors.As(err, &e) || !e.MissingRoute {
+		return nil
+	}
+	older := *call
+	older.Path = olderJobsPath + path
+	return &older
 }

@@ -55,7 +55,7 @@ func classify(call *catalog.Call, c *complaint) *failure {
 	f.Kind = kindOf(call, c)
 	switch {
 	case missingRoute(c):
-		f.Kind = catalog.Missing
+		f.Kind, f.MissingRoute = catalog.Missing, true
 	case f.Kind == catalog.Missing:
 		f.gone = true
 	case f.Kind == catalog.Conflict:

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"strings"
 	"time"
 
 	"brickmcp/catalog"
@@ -48,4 +49,13 @@ func (f *failure) mayRepeat(call *catalog.Call) bool {
 		return call.Row.Effect.ReadOnly()
 	}
 	return false
+}
+
+// signInAgain takes over how to sign in from the error of whoever hands out
+// tokens; the status, the request id and the words stay the workspace's.
+func (f *failure) signInAgain(asked *failure) {
+	e := *f.Error
+	e.Advice, e.SignInURL = asked.Advice, asked.SignInURL
+	e.Message += " (" + asked.Message[strings.LastIndex(asked.Message, ": ")+1:] + ")"
+	f.Error = &e
 }

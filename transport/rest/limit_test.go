@@ -289,15 +289,15 @@ func TestAdaptiveRate(t *testing.T) {
 	expect("the others of the same round change nothing", 40)
 	now = now.Add(time.Second)
 	a.ease(now)
-	expect("a tenth of the first rate back", 48)
+	expect("a 25th of the first rate back", 43.2)
 	a.ease(now)
-	expect("once a second", 48)
+	expect("once a second", 43.2)
 	for range 200 {
 		now = now.Add(time.Second / 100)
 		a.note(now)
 	}
 	a.cut(now.Add(-time.Millisecond), now)
-	expect("half of the limit, which is lower than what was sent", 24)
+	expect("half of the limit, which is lower than what was sent", 21.6)
 	for range 20 {
 		a.cut(now.Add(time.Second), now.Add(time.Second))
 		now = now.Add(time.Second)

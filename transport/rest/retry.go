@@ -48,8 +48,12 @@ func (c *Client) retry(ctx context.Context, call *catalog.Call) (*catalog.Answer
 		}
 		if f.stale != "" && !history.refreshed {
 			history.refreshed = true
-			if c.refreshed(ctx, f.stale) {
+			fresh, err := c.refreshed(ctx, f.stale)
+			if fresh {
 				continue
+			}
+			if err != nil { // what the workspace said, and how to sign in
+				f.signInAgain(c.notSignedIn(call, err))
 			}
 		}
 		again, wait := history.next(call, f, end)
@@ -65,14 +69,13 @@ func (c *Client) retry(ctx context.Context, call *catalog.Call) (*catalog.Answer
 }
 
 // refreshed reports a refused token and says whether there is another one.
-func (c *Client) refreshed(ctx context.Context, stale string) bool {
+func (c *Client) refreshed(ctx context.Context, stale string) (bool, error) {
 	if c.config.Invalidate == nil {
-		return false
+		return false, nil
 	}
 	c.config.Invalidate(stale)
 	token, err := c.config.Token(ctx)
-	// An error is worth the attempt, which reports it: it says how to sign in.
-	return err != nil || token != stale
+	return err == nil && token != stale, err
 }
 
 // pause sleeps, and says so beforehand when it is long.
