@@ -77,7 +77,7 @@ type Limit struct {
 // PerSecond is a limit of the row alone.
 func PerSecond(calls int) Limit { return Limit{Calls: calls, Per: time.Second} }
 
-// The buckets that several rows share (design/tools.md, column "rate limit").
+// The buckets that several rows share (the product's resource limits).
 var (
 	dbfsLimit      = Limit{Bucket: "/dbfs", Calls: 30, Per: time.Second}
 	secretsLimit   = Limit{Bucket: "secrets", Calls: 1100, Per: time.Minute}

@@ -21,6 +21,9 @@ func (r *Row) fill(pattern string, values map[string]string) (string, error) {
 		pattern = rest
 		name, many := strings.CutSuffix(name, "...")
 		segments := []string{values[name]}
+		if !many && strings.ContainsAny(values[name], `/\`) && climbs(values[name]) {
+			return "", r.refusal([]string{fmt.Sprintf("%q must not have \".\" or \"..\" path segments: %q", name, values[name])})
+		}
 		if many {
 			value := values[name]
 			if !strings.HasPrefix(value, "/") {
@@ -38,6 +41,17 @@ func (r *Row) fill(pattern string, values map[string]string) (string, error) {
 			b.WriteString(url.PathEscape(segment))
 		}
 	}
+}
+
+// climbs reports a dot segment anywhere: escaped slashes are decoded by some
+// gateways.
+func climbs(value string) bool {
+	for segment := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // fillObject names the object of a call for messages. An argument that is not

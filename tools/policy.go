@@ -37,7 +37,11 @@ func ParseAccess(spec string) (Access, error) {
 			a.fallback = level
 			continue
 		case !slices.Contains(groupIDs(), group):
-			return Access{}, fmt.Errorf("access %q: %q is no group; valid groups: %s", spec, group, strings.Join(groupIDs(), ", "))
+			hint := ""
+			if near := catalog.Nearest(group, groupIDs()); near != "" {
+				hint = " (did you mean " + near + "?)"
+			}
+			return Access{}, fmt.Errorf("access %q: %q is no group%s; valid groups: %s", spec, group, hint, strings.Join(groupIDs(), ", "))
 		}
 		if _, twice := a.groups[group]; twice {
 			return Access{}, fmt.Errorf("access %q: the group %s is named twice", spec, group)

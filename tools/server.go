@@ -21,6 +21,8 @@ import (
 const (
 	// DefaultResultTokens is the budget of one result, in tokens of 4 bytes.
 	DefaultResultTokens = 8000
+	// envelope is what a list needs around its items: counts and a page token.
+	envelope = 160
 	// callTime bounds every tool call; what takes longer comes back as a handle.
 	callTime = 50 * time.Second
 )
@@ -88,7 +90,7 @@ var thinking = map[string]handler{
 func New(cfg Config) *Server {
 	s := &Server{
 		access: cfg.Access, structured: cfg.Structured,
-		budget: cmp.Or(cfg.ResultTokens, DefaultResultTokens) * 4,
+		budget: max(cmp.Or(cfg.ResultTokens, DefaultResultTokens)*4-envelope, 200),
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 	}
 	if s.log == nil {
@@ -200,7 +202,7 @@ func (s *Server) Call(ctx context.Context, row *catalog.Row, args json.RawMessag
 func (s *Server) run(ctx context.Context, row *catalog.Row, args json.RawMessage) (answer []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			answer, err = nil, s.panicked(row, r)
+			answer, err = nil, s.panicked(row.Name, r)
 		}
 	}()
 	w, args, err := s.in(row.Name, args)
@@ -214,11 +216,11 @@ func (s *Server) run(ctx context.Context, row *catalog.Row, args json.RawMessage
 }
 
 // panicked writes a panic down and makes an error of it.
-func (s *Server) panicked(row *catalog.Row, panicked any) error {
-	s.log.Error("panic in a tool", zap.String("tool", row.Name), zap.Any("panic", panicked), zap.Stack("stack"))
+func (s *Server) panicked(tool string, panicked any) error {
+	s.log.Error("panic in a tool", zap.String("tool", tool), zap.Any("panic", panicked), zap.Stack("stack"))
 	return &catalog.Error{
 		Kind:    catalog.Internal,
-		Message: row.Name + ": a fault of this server stopped the call",
+		Message: tool + ": a fault of this server stopped the call",
 		Advice:  "Check whether it took effect before you repeat a write. Please report it; the server's log has the details.",
 	}
 }
@@ -252,7 +254,7 @@ func (s *Server) plain(ctx context.Context, call *catalog.Call) ([]byte, error) 
 		return nil, err
 	}
 	if len(answer.Body) == 0 {
-		return done, nil
+		return s.nothing(call, answer)
 	}
 	out := call.Projection().Append(make([]byte, 0, len(answer.Body)), string(answer.Body))
 	if string(out) == "{}" && !call.Row.Effect.ReadOnly() {
@@ -263,6 +265,21 @@ func (s *Server) plain(ctx context.Context, call *catalog.Call) ([]byte, error) 
 
 // room is what a result has for content, beside what it says about it.
 func (s *Server) room() int { return max(s.budget-headRoom, 64) }
+
+// nothing judges a success without a body: right for a write that has nothing to
+// say, and no answer at all to a question or to a create.
+func (s *Server) nothing(call *catalog.Call, answer *catalog.Answer) ([]byte, error) {
+	e := &catalog.Error{Status: answer.Status, RequestID: answer.RequestID, Message: call.About() + ": the workspace answered without a body"}
+	switch {
+	case call.Row.Effect.ReadOnly():
+		e.Kind, e.Advice = catalog.Down, "Call again; if it stays, report the request id."
+	case call.Row.Verify != "":
+		e.Kind, e.Message, e.Advice = catalog.UnknownFate, e.Message+", so what it made is not known", call.Row.Verify
+	default:
+		return done, nil
+	}
+	return nil, e
+}
 
 // done is the answer of a write that the API answers with nothing.
 var done = []byte(`{"ok":true}`)

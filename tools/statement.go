@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// askedWait is how long one request to the workspace waits for the rows. The
-	// statement's id is known only afterwards, so a longer wait would keep a
-	// cancelled call's statement running for that long.
+	// askedWait is the longest wait left to the workspace. A statement's id is
+	// known only when the request is answered, and what has no id cannot be
+	// cancelled: longer waits submit, and then poll.
 	askedWait = 5 * time.Second
 	// defaultWait is the API's own default of wait_timeout.
 	defaultWait = 10 * time.Second
@@ -41,12 +41,8 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 	action, _ := argument[string](call, "on_wait_timeout")
 	asked := *call
 	var err error
-	if wait > askedWait {
-		asked.Body, err = sjson.SetBytes(asked.Body, "wait_timeout", askedWait.String())
-		if err == nil && action == "CANCEL" {
-			asked.Body, err = sjson.SetBytes(asked.Body, "on_wait_timeout", "CONTINUE") // the rest of the wait is ours
-		}
-		if err != nil {
+	if wait > askedWait && action != "CANCEL" { // which the workspace does best
+		if asked.Body, err = sjson.SetBytes(asked.Body, "wait_timeout", "0s"); err != nil {
 			return nil, err
 		}
 	}
@@ -55,6 +51,10 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 		return nil, err
 	}
 	st := newStatement(answer)
+	if st.id == "" {
+		return nil, &catalog.Error{Kind: catalog.UnknownFate, Status: answer.Status, RequestID: answer.RequestID,
+			Message: call.About() + ": the workspace took the statement and answered without its id; it may run there", Advice: call.Row.Verify}
+	}
 	for !st.ended() && time.Since(began) < wait && ctx.Err() == nil {
 		if st, err = s.poll(ctx, st, min(wait-time.Since(began), pause(time.Since(began)))); err != nil {
 			return nil, err
@@ -112,7 +112,7 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 func (s *Server) askDetached(ctx context.Context, call *catalog.Call) (answer *catalog.Answer, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = s.panicked(call.Row, r)
+			err = s.panicked(call.Row.Name, r)
 		}
 	}()
 	return s.api.Do(ctx, call)
@@ -121,7 +121,9 @@ func (s *Server) askDetached(ctx context.Context, call *catalog.Call) (answer *c
 // poll waits, then asks for the statement's state. A failed question does not
 // lose the handle: the last known state comes back.
 func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (statement, error) {
-	Progress(ctx, fmt.Sprintf("statement %s is %s", st.id, st.state))
+	if pause >= time.Second { // nobody reads faster
+		Progress(ctx, fmt.Sprintf("statement %s is %s", st.id, st.state))
+	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -154,9 +156,9 @@ func (s *Server) abandon(ctx context.Context, st statement) error {
 	return cancelled(ctx, st.call(), "statement "+st.id+" is being cancelled there")
 }
 
-// pause grows from half a second to five, like the workspace's own clients.
+// pause grows from 50 ms, so that a quick query is not kept, to five seconds.
 func pause(waited time.Duration) time.Duration {
-	return max(500*time.Millisecond, min(waited/4, 5*time.Second))
+	return max(50*time.Millisecond, min(waited/2, 5*time.Second))
 }
 
 func (s *Server) cancelStatement(ctx context.Context, id string) {
@@ -263,7 +265,9 @@ func (s *Server) statementRows(ctx context.Context, st statement, page catalog.P
 	var o object
 	o.text("state", st.state)
 	o.text("statement_id", st.id)
-	return o.bytes(), nil // no "truncated": there is no page to ask for, but a state to poll
+	o.integer("returned", 0)
+	o.boolean("truncated", false) // there is no page to ask for, but a state to poll
+	return o.bytes(), nil
 }
 
 // failureKinds maps the API's error codes of statements to kinds; what is not
@@ -278,6 +282,9 @@ var failureKinds = map[string]catalog.Kind{
 func (st statement) failed() error {
 	code, message := st.failure.Get("error_code").Str, strings.TrimSpace(st.failure.Get("message").Str)
 	kind, advice := failureKinds[code], "Correct the SQL and run it again."
+	if message == "" {
+		message = "the workspace gives no reason"
+	}
 	switch {
 	case strings.Contains(message, "INSUFFICIENT_PERMISSIONS") || strings.Contains(message, "PERMISSION_DENIED"):
 		kind, advice = catalog.Forbidden, "Ask the owner of the object, or an admin, for the privilege that the message names."

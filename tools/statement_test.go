@@ -171,7 +171,7 @@ func TestStatementWaits(t *testing.T) {
 		state           string
 		took            time.Duration // at most
 	}{
-		{"quick", `"wait_timeout":"50s"`, time.Second, "SUCCEEDED", time.Second},
+		{"quick", `"wait_timeout":"50s"`, time.Second, "SUCCEEDED", 1500 * time.Millisecond},
 		{"no wait", `"wait_timeout":"0s"`, time.Minute, "RUNNING", 0},
 		{"default wait", `"disposition":"INLINE"`, time.Minute, "RUNNING", 10 * time.Second},
 		{"longer than one request", `"wait_timeout":"30s"`, 20 * time.Second, "SUCCEEDED", 26 * time.Second},

@@ -120,24 +120,42 @@ func (s *Server) whoAmI() server.ServerTool {
 	return server.ServerTool{
 		Tool: tool,
 		Handler: func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			w, args, err := s.in(whoAmIName, req.Params.RawArguments)
-			if err == nil {
-				err = noArguments(args)
-			}
-			if err != nil {
-				return failed(err), nil
-			}
-			ctx, end := withProgress(ctx, s.mcp, req)
+			called, end := withProgress(ctx, s.mcp, req)
 			defer end()
-			ctx, cancel := context.WithTimeout(ctx, callTime)
-			defer cancel()
-			answer, err := w.who(ctx)
+			answer, err := s.runWhoAmI(called, req.Params.RawArguments)
 			if asked, askErr := askToSignIn(ctx, req, err); asked != nil || askErr != nil {
 				return asked, askErr
 			}
-			return s.result(whoAmIName, s.signed(w, answer), err), nil
+			return s.result(whoAmIName, answer, err), nil
 		},
 	}
+}
+
+// CallWhoAmI is Call for whoami.
+func (s *Server) CallWhoAmI(ctx context.Context, args json.RawMessage) *mcp.CallToolResult {
+	answer, err := s.runWhoAmI(ctx, args)
+	return s.result(whoAmIName, answer, err)
+}
+
+func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			answer, err = nil, s.panicked(whoAmIName, r)
+		}
+	}()
+	w, args, err := s.in(whoAmIName, args)
+	if err == nil {
+		err = noArguments(args)
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	if answer, err = w.who(ctx); err != nil {
+		return nil, err
+	}
+	return s.signed(w, answer), nil
 }
 
 func noArguments(args json.RawMessage) error {
