@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"brickmcp/catalog"
+	"brickmcp/tools"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
@@ -20,14 +21,18 @@ func (c *config) callCommand() *cobra.Command {
 		Long: "Run one tool and print its result as JSON; the exit status is 1 when the result is an error.\n" +
 			"Values that are objects or arrays are written as JSON; --json gives all arguments as one object.",
 		Example: "  brickmcp call jobs_list limit=5 --sandbox\n  brickmcp call sql_execute_statement --json '{\"warehouse_id\":\"abc\",\"statement\":\"SELECT 1\"}'",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    usage(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return completeCall(args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			row := catalog.Find(args[0])
-			if row == nil {
+			who := args[0] == tools.WhoAmI().Name
+			if row == nil && !who {
 				return usagef("there is no tool %q%s; brickmcp tools lists them", args[0], nearestTool(args[0]))
+			}
+			if cmd.Flags().Changed("json") && raw == "" {
+				return usagef("--json must be a JSON object, not empty")
 			}
 			arguments, err := parseArguments(row, raw, args[1:])
 			if err != nil {
@@ -38,13 +43,18 @@ func (c *config) callCommand() *cobra.Command {
 				return err
 			}
 			defer a.close()
-			result := a.tools.Call(cmd.Context(), row, arguments)
+			var result *mcp.CallToolResult
+			if who {
+				result = a.tools.CallWhoAmI(cmd.Context(), arguments)
+			} else {
+				result = a.tools.Call(cmd.Context(), row, arguments)
+			}
 			a.tools.Wait(cmd.Context())
 			return c.printResult(result, pretty)
 		},
 	}
 	cmd.Flags().StringVar(&raw, "json", "", "all arguments as one JSON `OBJECT`")
-	cmd.Flags().BoolVar(&pretty, "pretty", isTerminal(c.in), "indent the result (default on a terminal)")
+	cmd.Flags().BoolVar(&pretty, "pretty", isTerminal(c.out), "indent the result (default on a terminal)")
 	return cmd
 }
 
@@ -89,6 +99,14 @@ func parseArguments(row *catalog.Row, raw string, pairs []string) (json.RawMessa
 		if _, twice := arguments[key]; twice {
 			return nil, usagef("%q is given twice", key)
 		}
+		if row == nil { // whoami takes text
+			quoted, err := json.Marshal(value)
+			if err != nil {
+				return nil, err
+			}
+			arguments[key] = quoted
+			continue
+		}
 		arguments[key] = row.FromText(key, value)
 	}
 	return json.Marshal(arguments)
@@ -100,6 +118,7 @@ func completeCall(args []string) ([]string, cobra.ShellCompDirective) {
 		for _, row := range catalog.All() {
 			names = append(names, row.Name+"\t"+row.Title)
 		}
+		names = append(names, tools.WhoAmI().Name+"\t"+tools.WhoAmI().Title)
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 	var keys []string
@@ -112,7 +131,7 @@ func completeCall(args []string) ([]string, cobra.ShellCompDirective) {
 }
 
 func nearestTool(name string) string {
-	var names []string
+	names := []string{tools.WhoAmI().Name}
 	for _, row := range catalog.All() {
 		names = append(names, row.Name)
 	}

@@ -75,7 +75,11 @@ func (c *config) bind(flags *pflag.FlagSet) {
 // environment fills in the flags that were not given from their twins.
 func (c *config) environment(cmd *cobra.Command) error {
 	var problem error
+	global := cmd.Root().PersistentFlags()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if global.Lookup(f.Name) == nil && f.Name != "transport" {
+			return // --json and the like belong to one command line
+		}
 		name := "BRICKMCP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value := c.getenv(name)
 		if f.Changed {
@@ -89,7 +93,9 @@ func (c *config) environment(cmd *cobra.Command) error {
 		case "allow-dir":
 			values = filepath.SplitList(value)
 		case "profile":
-			values = strings.Split(value, ",")
+			for i, name := range strings.Split(value, ",") {
+				values = append(values[:i:i], strings.TrimSpace(name))
+			}
 		case "fault": // a rule has colons and commas in it
 			values = strings.Split(value, ";")
 		}

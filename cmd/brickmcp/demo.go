@@ -16,7 +16,7 @@ import (
 
 func (c *config) demoCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "demo", Short: "Show a guided session on the embedded workspace", Args: cobra.NoArgs,
+		Use: "demo", Short: "Show a guided session on the embedded workspace", Args: usage(cobra.NoArgs),
 		Long: "Start this program as an MCP client would, over stdio and on the embedded workspace, and use it step by step.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Minute)
@@ -212,8 +212,11 @@ func (d *demo) job(ctx context.Context) error {
 	state, tasks := "", gjson.Result{}
 	for last := ""; state != "TERMINATED" && state != "INTERNAL_ERROR"; {
 		answer, failed, err := d.ask(ctx, "jobs_get_run", map[string]any{"run_id": run})
-		if err != nil || failed {
-			return fmt.Errorf("jobs_get_run: %s%w", answer.Get("error.message").Str, err)
+		if err != nil {
+			return err
+		}
+		if failed {
+			return fmt.Errorf("jobs_get_run: %s", answer.Get("error.message").Str)
 		}
 		state, tasks = answer.Get("status.state").Str, answer.Get("tasks")
 		if now := state + " " + answer.Get("status.termination_details.code").Str; now != last {
@@ -234,9 +237,8 @@ func (d *demo) job(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if why := output.Get("error").Str; why != "" {
-			d.say("  task %s: %s", task.Get("task_key").Str, why)
-		}
+		d.say("  task %s: %s", task.Get("task_key").Str, output.Get("error").Str)
+		break // what follows it did not run
 	}
 	return nil
 }

@@ -167,7 +167,7 @@ func (d *doctor) examine(ctx context.Context) []finding {
 func (c *config) doctorCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check everything that a call needs, and say how to mend it", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check everything that a call needs, and say how to mend it", Args: usage(cobra.NoArgs),
 		Long: "Check configuration, network, sign-in and workspace, and say how to mend what is wrong. It takes 10 seconds at most.\n" +
 			"The exit status is 1 when anything failed; warnings do not count. No secret is printed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

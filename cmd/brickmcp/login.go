@@ -19,7 +19,7 @@ import (
 
 func (c *config) loginCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "login", Short: "Sign in to a workspace with a browser", Args: cobra.NoArgs,
+		Use: "login", Short: "Sign in to a workspace with a browser", Args: usage(cobra.NoArgs),
 		Long: "Sign in to a workspace with a browser (OAuth, no token to paste). The address to open is printed on stderr;\n" +
 			"on a machine without a browser, open it elsewhere and paste the address that the browser ends on.\n" +
 			"Servers that run already use the sign-in from their next call on.",
@@ -125,7 +125,7 @@ func (c *config) rehearseLogin(ctx context.Context) (err error) {
 
 func (c *config) logoutCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "logout", Short: "Delete the stored sign-in to a workspace", Args: cobra.NoArgs,
+		Use: "logout", Short: "Delete the stored sign-in to a workspace", Args: usage(cobra.NoArgs),
 		Long: "Delete the stored sign-in to a workspace: of everybody who signed in to it from here, or of --oauth-user.\n" +
 			"The host may be left out when there is only one sign-in.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -16,6 +16,9 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A client that is gone must not kill us by SIGPIPE: what it left running in
+	// the workspace has to be cancelled first. The write's error says it too.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the process at once

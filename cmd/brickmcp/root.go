@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"runtime/debug"
+	"strings"
+
+	"brickmcp/catalog"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set by the build: -ldflags "-X main.version=1.2.3".
@@ -15,7 +20,7 @@ func newRoot(c *config) *cobra.Command {
 		Short: "The MCP server that gives AI agents all of Databricks, safely",
 		Long: "brickmcp serves Databricks to MCP clients (Claude, Cursor, VS Code and others) as the signed-in user.\n" +
 			"Without a command it serves MCP over stdin and stdout.",
-		Args:          noArguments,
+		Args:          noCommand,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,14 +32,38 @@ func newRoot(c *config) *cobra.Command {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.SetIn(c.in)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand(),
 		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.doctorCommand())
 	root.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
 	return root
 }
 
-func noArguments(cmd *cobra.Command, args []string) error {
+// usage makes what check refuses a wrong usage, exit status 2.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%s: %w; see brickmcp %[1]s --help", cmd.Name(), err)}
+		}
+		return nil
+	}
+}
+
+// wrongFlag names the flag that an unknown one probably means.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := catalog.Nearest(name, names); near != "" {
+		return usagef("%w (did you mean --%s?)", err, near)
+	}
+	return usageError{err}
+}
+
+func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -47,7 +76,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 func (c *config) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: usage(cobra.NoArgs),
 		Run: func(cmd *cobra.Command, _ []string) {
 			revision, modified := "", ""
 			if info, ok := debug.ReadBuildInfo(); ok {

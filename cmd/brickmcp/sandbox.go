@@ -21,7 +21,7 @@ func (c *config) sandboxCommand() *cobra.Command {
 		Long: "Serve the embedded workspace over HTTP, for this server, the Databricks CLI or anything else that speaks its REST API.\n" +
 			"It prints the settings that point a client at it. Everything in it is gone when it ends.",
 		Example: "  brickmcp sandbox --listen 127.0.0.1:8080 --fault '503:path=/api/2.2/jobs/*,count=2'",
-		Args:    cobra.NoArgs,
+		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.sandbox = true
 			return c.serveSandbox(cmd.Context(), listen)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -19,7 +18,7 @@ const farewell = 3 * time.Second
 
 func (c *config) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Serve MCP (the default)", Args: cobra.NoArgs,
+		Use: "serve", Short: "Serve MCP (the default)", Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
@@ -66,7 +65,8 @@ Try instead:
 `, version)
 }
 
-func isTerminal(in io.Reader) bool {
-	f, ok := in.(*os.File)
+// isTerminal reports whether a stream, in or out, is a person's terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -28,7 +28,7 @@ type listed struct {
 func (c *config) toolsCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "tools", Short: "List the tools with group, access, permission and endpoint", Args: cobra.NoArgs,
+		Use: "tools", Short: "List the tools with group, access, permission and endpoint", Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.check()
 			if err != nil {

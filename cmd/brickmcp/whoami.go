@@ -126,7 +126,7 @@ func (c *config) accessReport(access tools.Access) map[string]allowance {
 func (c *config) whoamiCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "whoami", Short: "Show who is signed in, and what agents may do", Args: cobra.NoArgs,
+		Use: "whoami", Short: "Show who is signed in, and what agents may do", Args: usage(cobra.NoArgs),
 		Long: "Ask the workspace who is signed in, and show with which credentials and what agents may do in their name.\n" +
 			"The exit status is 1 when nobody is.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

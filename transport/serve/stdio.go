@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type Stdio struct {
 	writer   *writer
 	running  sync.WaitGroup
 	slots    chan struct{}
+	ending   <-chan struct{} // closed when Run is to end
 	mu       sync.Mutex
 	inFlight map[string]context.CancelFunc // by the JSON text of the id
 }
@@ -57,7 +59,7 @@ func (s *Stdio) Run(ctx context.Context) error {
 	}
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
-	s.session = newSession()
+	s.session, s.ending = newSession(), ctx.Done()
 	s.slots = make(chan struct{}, maxInFlight)
 	s.inFlight = make(map[string]context.CancelFunc)
 	s.writer = newWriter(s.Out, s.session.notifications)
@@ -161,19 +163,27 @@ func (s *Stdio) start(message message) {
 	}
 	select {
 	case s.slots <- struct{}{}:
+	case <-s.ending: // too late to begin
+		s.forget(key, cancel)
+		s.send(refusal(message.id, mcp.INTERNAL_ERROR, "the server is ending"))
+		return
 	case <-s.writer.broken: // nobody is left to answer
-		cancel()
+		s.forget(key, cancel)
 		return
 	}
 	s.running.Go(func() {
 		answer := s.answer(message, ctx)
-		s.mu.Lock()
-		delete(s.inFlight, key) // before the answer: then the client may use the id again
-		s.mu.Unlock()
-		cancel()
+		s.forget(key, cancel) // before the answer: then the client may use the id again
 		s.send(answer)
 		<-s.slots
 	})
+}
+
+func (s *Stdio) forget(key string, cancel context.CancelFunc) {
+	s.mu.Lock()
+	delete(s.inFlight, key)
+	s.mu.Unlock()
+	cancel()
 }
 
 func (s *Stdio) cancel(id string) {
@@ -198,12 +208,21 @@ func (s *Stdio) answer(message message, ctx context.Context) (answer *outgoing) 
 	if response == nil {
 		return nil
 	}
+	if refused, ok := response.(mcp.JSONRPCError); ok && isTypeError(refused) {
+		return refusal(message.id, mcp.INVALID_PARAMS, "a member of the params of "+message.method+" has the wrong type")
+	}
 	answer, err := encode(response, message.id)
 	if err != nil {
 		s.Log.Error("cannot encode a response", zap.String("method", message.method), zap.Error(err))
 		return refusal(message.id, mcp.INTERNAL_ERROR, "the answer cannot be encoded")
 	}
 	return answer
+}
+
+// isTypeError recognises mcp-go's answer to params that do not decode: the wrong
+// code, and a text full of Go's type names.
+func isTypeError(e mcp.JSONRPCError) bool {
+	return e.Error.Code == mcp.INVALID_REQUEST && strings.Contains(e.Error.Message, "cannot unmarshal")
 }
 
 // send queues an answer, if there is one.
