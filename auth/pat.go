@@ -7,28 +7,20 @@ import (
 	"time"
 )
 
-// refusedFor is how long credentials that were refused are not tried again.
-// Long enough that a burst of calls asks once, short enough that a person who
-// has just mended something does not notice.
-const refusedFor = 5 * time.Second
-
 // static is a personal access token: there is nothing to refresh. After a 401
-// it answers for a moment itself why, instead of sending every waiting call
-// into the same refusal; then it is tried again, for a 401 may be a hiccup.
+// whoever asks for another token is told why there is none; then it is tried
+// again, for a 401 may be a hiccup.
 type static struct {
 	token   string
 	refusal *Error
-	now     func() time.Time
 
-	mu           sync.Mutex
-	refused      bool
-	refusedUntil time.Time
+	mu      sync.Mutex
+	refused bool
 }
 
 func newStatic(s signIn) tokenSource {
 	return &static{
 		token: s.settings.values["token"],
-		now:   s.options.Now,
 		refusal: &Error{
 			Message: fmt.Sprintf("%s refused the personal access token from %s.", s.id.Host, s.settings.sources["token"]),
 			Advice:  "It has expired, was revoked, or belongs to another workspace. Make a new one in the workspace (Settings, Developer, Access tokens) and put it in the same place; a new value in the configuration file is picked up at the next call, one in the environment needs a restart.",
@@ -42,10 +34,10 @@ func (s *static) Token(ctx context.Context) (string, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refused && s.now().Before(s.refusedUntil) {
+	if s.refused {
+		s.refused = false
 		return "", s.refusal
 	}
-	s.refused = false
 	return s.token, nil
 }
 
@@ -53,7 +45,7 @@ func (s *static) Invalidate(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if token == s.token {
-		s.refused, s.refusedUntil = true, s.now().Add(refusedFor)
+		s.refused = true
 	}
 }
 

@@ -9,6 +9,11 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
+// refusedFor is how long credentials that a token endpoint refused are not tried
+// again. Long enough that a burst of calls asks once, short enough that a person
+// who has just mended something does not notice.
+const refusedFor = 5 * time.Second
+
 const (
 	renewLead      = 5 * time.Minute  // before the end of a token; less for short-lived ones
 	lastMoment     = 10 * time.Second // before its end a token is no longer handed out: it might die on the way
