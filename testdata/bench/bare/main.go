@@ -13,13 +13,15 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+
 // get is a tool as one writes it by hand: a GET whose body is the result.
 func get(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, os.Getenv("BARE_URL"), nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +47,8 @@ func main() {
 		})
 	}
 	s.AddTool(mcp.NewTool("get", mcp.WithDescription("Passes the answer of one GET through.")), get)
-	if err := server.ServeStdio(s); err != nil {
+	// Its pool serves 5 calls at a time unless told otherwise.
+	if err := server.ServeStdio(s, server.WithWorkerPoolSize(100), server.WithQueueSize(10_000)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
