@@ -40,7 +40,7 @@ func (s *Server) gather(ctx context.Context, call *catalog.Call) ([]byte, error)
 		for i, path := range row.Gather[1:] {
 			arrays[i+1].add(gjson.GetBytes(page, path), catalog.Page{})
 		}
-		next, more = row.Next(gjson.ParseBytes(answer.Body), call, count)
+		next, more = row.Next(parse(answer.Body), call, count)
 		if !more || len(arrays[0].buf) > s.budget {
 			break
 		}

@@ -36,7 +36,7 @@ func (s *Server) clusterState(ctx context.Context, id string) (state, message st
 	if err != nil {
 		return "", ""
 	}
-	root := gjson.ParseBytes(answer.Body)
+	root := parse(answer.Body)
 	return root.Get("state").Str, root.Get("state_message").Str
 }
 

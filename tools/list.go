@@ -36,7 +36,7 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		page := gjson.ParseBytes(answer.Body)
+		page := parse(answer.Body)
 		total := 0
 		cut := -1
 		eachItem(page.Get(row.Items), func(item gjson.Result) bool {

@@ -18,7 +18,7 @@ func (s *Server) result(tool string, answer []byte, err error) *mcp.CallToolResu
 		return failed(err)
 	}
 	if !s.structured {
-		return &mcp.CallToolResult{Content: text(string(answer))}
+		return &mcp.CallToolResult{Content: text(view(answer))}
 	}
 	return &mcp.CallToolResult{Content: text(summary(tool, answer)), RawStructuredContent: answer}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,7 +125,7 @@ func (s *Server) chunk(ctx context.Context, st statement, index int64) (gjson.Re
 	if err != nil {
 		return gjson.Result{}, err
 	}
-	return gjson.ParseBytes(answer.Body), nil
+	return parse(answer.Body), nil
 }
 
 // rows answers with the rows of one chunk, from row skip on, as far as the budget
@@ -135,6 +136,7 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 	head.text("statement_id", st.id)
 	shortened := st.manifest.describe(&head, s.budget/2)
 	head.name("rows")
+	head.buf = slices.Grow(head.buf, min(len(result.Raw), s.budget)+1024)
 	w := rowWriter{manifest: st.manifest, out: append(head.buf, '['), skip: skip, limit: s.budget, shortened: shortened}
 
 	next := result.Get("next_chunk_index")

@@ -223,10 +223,10 @@ type statement struct {
 }
 
 func newStatement(answer *catalog.Answer) statement {
-	root := gjson.ParseBytes(answer.Body)
+	root := parse(answer.Body)
 	return statement{
-		id:        root.Get("statement_id").Str,
-		state:     root.Get("status.state").Str,
+		id:        strings.Clone(root.Get("statement_id").Str),
+		state:     strings.Clone(root.Get("status.state").Str),
 		manifest:  newManifest(root.Get("manifest")),
 		result:    root.Get("result"),
 		failure:   root.Get("status.error"),

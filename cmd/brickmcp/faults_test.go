@@ -140,15 +140,15 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestManyFaults starts 200 runs at once over a wire that breaks every third
+// TestManyFaults starts 200 runs at once over a wire that breaks every fifth
 // time: each starts exactly once.
 func TestManyFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newInProcess(t,
-			"reset:when=after,path=*/run-now,probability=0.12,seed=3",
-			"reset:when=before,path=*/run-now,probability=0.1,seed=4",
-			"503:path=*/run-now,probability=0.1,seed=5",
-			"429:path=*/run-now,probability=0.1,seed=6,retry-after=1")
+			"reset:when=after,path=*/run-now,probability=0.04,seed=3",
+			"reset:when=before,path=*/run-now,probability=0.04,seed=4",
+			"503:path=*/run-now,probability=0.06,seed=5",
+			"429:path=*/run-now,probability=0.06,seed=6,retry-after=1")
 		defer p.app.close()
 		job := p.newJob()
 		const n = 200
