@@ -87,6 +87,9 @@ func (r *Row) arguments(raw []byte) (arguments, error) {
 	if bytes.Contains(raw, []byte(Hidden)) {
 		return args, r.refusal([]string{fmt.Sprintf("a value is %q, which stands for a secret that was not shown; give the secret itself or a reference {{secrets/scope/key}}, or change only other fields with an update tool", Hidden)})
 	}
+	if !r.Effect.ReadOnly() && bytes.Contains(raw, []byte("… ")) && cutValue().Match(raw) {
+		return args, r.refusal([]string{"a value was cut in the result that it comes from, and would be written back without its rest; give it in full, or change only other fields"})
+	}
 	root := gjson.ParseBytes(raw)
 	if !root.IsObject() {
 		return args, r.refusal([]string{"the arguments must be one JSON object"})

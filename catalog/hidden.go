@@ -1,14 +1,20 @@
 package catalog
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Hidden stands in results for a value that is a secret: some settings carry
 // passwords in the clear (contract/clusters.md, section 7). Bind refuses to write
 // it back, which would replace the secret by this text.
 const Hidden = "(hidden by brickmcp)"
+
+// cutValue finds what a shortened result has in place of the rest of a long text
+// or list. Written back, it would replace the rest by this remark.
+var cutValue = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`… \d+ more( bytes)?"`) })
 
 // Members that are secrets wherever they stand, and words that make a setting of
 // Spark one. A reference {{secrets/scope/key}} is no secret.

@@ -26,4 +26,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	if _, err := ResetJob.Bind([]byte(`{"job_id":1,"new_settings":{"name":"` + Hidden + `"}}`)); err == nil || !strings.Contains(err.Error(), "secret") {
 		t.Errorf("writing the placeholder back: %v", err)
 	}
+	if _, err := ResetJob.Bind([]byte(`{"job_id":1,"new_settings":{"description":"a long text… 40043 more bytes"}}`)); err == nil || !strings.Contains(err.Error(), "cut") {
+		t.Errorf("writing a cut value back: %v", err)
+	}
 }
