@@ -125,7 +125,7 @@ func (s *Server) readDBFS(ctx context.Context, call *catalog.Call) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.api.Do(ctx, asked)
+	answer, err := s.ask(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +147,6 @@ func (s *Server) readDBFS(ctx context.Context, call *catalog.Call) ([]byte, erro
 
 // decodeBase64 reads a base64 member of an answer.
 func decodeBase64(call *catalog.Call, answer *catalog.Answer, name string) ([]byte, error) {
-	if len(answer.Body) == 0 {
-		return nil, &catalog.Error{Kind: catalog.Down, Status: answer.Status, RequestID: answer.RequestID,
-			Message: call.About() + ": the workspace answered without a body", Advice: "Call again; if it stays, report the request id."}
-	}
 	content, err := base64.StdEncoding.DecodeString(gjson.GetBytes(answer.Body, name).Str)
 	if err != nil {
 		return nil, &catalog.Error{Kind: catalog.Down, RequestID: answer.RequestID, Err: err,

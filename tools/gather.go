@@ -25,7 +25,7 @@ func (s *Server) gather(ctx context.Context, call *catalog.Call) ([]byte, error)
 		more   bool
 	)
 	for hop := 0; hop < maxInnerPages; hop++ {
-		answer, err := s.api.Do(ctx, call)
+		answer, err := s.ask(ctx, call)
 		if err != nil {
 			return nil, err
 		}

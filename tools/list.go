@@ -32,7 +32,7 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 	)
 	absent := newAbsent(call.Fields)
 	for hop := 0; ; hop++ {
-		answer, err := s.api.Do(ctx, call)
+		answer, err := s.ask(ctx, call)
 		if err != nil {
 			return nil, err
 		}

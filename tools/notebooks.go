@@ -42,7 +42,7 @@ func (s *Server) importWorkspace(ctx context.Context, call *catalog.Call) ([]byt
 // exportWorkspace reads a notebook or file, decoded. The API gives everything at
 // once, so each piece of a long one is a request of its own.
 func (s *Server) exportWorkspace(ctx context.Context, call *catalog.Call) ([]byte, error) {
-	answer, err := s.api.Do(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err != nil {
 		return nil, err
 	}

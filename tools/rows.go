@@ -121,7 +121,7 @@ func (s *Server) chunk(ctx context.Context, st statement, index int64) (gjson.Re
 	if err != nil {
 		return gjson.Result{}, err
 	}
-	answer, err := s.api.Do(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err != nil {
 		return gjson.Result{}, err
 	}

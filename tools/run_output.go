@@ -17,7 +17,7 @@ var runTexts = []string{"error", "error_trace", "logs", "info", "notebook_output
 // runOutput reads a task run's output. Long texts come in pieces: page_token
 // goes on in all of them at the same byte.
 func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, error) {
-	answer, err := s.api.Do(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err != nil {
 		return nil, err
 	}

@@ -249,12 +249,12 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 
 // plain passes a call on and keeps of its answer what the row declares.
 func (s *Server) plain(ctx context.Context, call *catalog.Call) ([]byte, error) {
-	answer, err := s.api.Do(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	if len(answer.Body) == 0 {
-		return s.nothing(call, answer)
+		return done, nil
 	}
 	out := call.Projection().Append(make([]byte, 0, len(answer.Body)), string(answer.Body))
 	if string(out) == "{}" && !call.Row.Effect.ReadOnly() {
@@ -266,9 +266,13 @@ func (s *Server) plain(ctx context.Context, call *catalog.Call) ([]byte, error) 
 // room is what a result has for content, beside what it says about it.
 func (s *Server) room() int { return max(s.budget-headRoom, 64) }
 
-// nothing judges a success without a body: right for a write that has nothing to
-// say, and no answer at all to a question or to a create.
-func (s *Server) nothing(call *catalog.Call, answer *catalog.Answer) ([]byte, error) {
+// ask sends a call whose answer has to say something: a question, or a create,
+// whose answer names what it made. A success without a body is none.
+func (s *Server) ask(ctx context.Context, call *catalog.Call) (*catalog.Answer, error) {
+	answer, err := s.api.Do(ctx, call)
+	if err != nil || len(answer.Body) > 0 {
+		return answer, err
+	}
 	e := &catalog.Error{Status: answer.Status, RequestID: answer.RequestID, Message: call.About() + ": the workspace answered without a body"}
 	switch {
 	case call.Row.Effect.ReadOnly():
@@ -276,7 +280,7 @@ func (s *Server) nothing(call *catalog.Call, answer *catalog.Answer) ([]byte, er
 	case call.Row.Verify != "":
 		e.Kind, e.Message, e.Advice = catalog.UnknownFate, e.Message+", so what it made is not known", call.Row.Verify
 	default:
-		return done, nil
+		return answer, nil // a write that has nothing to say
 	}
 	return nil, e
 }

@@ -135,7 +135,7 @@ func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (s
 	if err != nil {
 		return st, err
 	}
-	answer, err := s.api.Do(ctx, call)
+	answer, err := s.ask(ctx, call)
 	if ctx.Err() != nil {
 		return st, s.abandon(ctx, st)
 	}
@@ -202,7 +202,7 @@ func (s *Server) getStatement(ctx context.Context, call *catalog.Call) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.api.Do(ctx, plain)
+	answer, err := s.ask(ctx, plain)
 	if err != nil {
 		return nil, err
 	}
