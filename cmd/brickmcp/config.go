@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"brickmcp/tools"
 	"brickmcp/transport/rest"
@@ -39,6 +40,7 @@ type config struct {
 	logLevel     string
 	logFormat    string
 	transport    string
+	drain        time.Duration
 
 	oauthClientID string
 	oauthScopes   string
@@ -72,12 +74,15 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.logFormat, "log-format", "console", "console or json")
 }
 
+// serveTwins are the flags beside the global ones that have a twin.
+var serveTwins = []string{"transport", "drain-timeout"}
+
 // environment fills in the flags that were not given from their twins.
 func (c *config) environment(cmd *cobra.Command) error {
 	var problem error
 	global := cmd.Root().PersistentFlags()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if global.Lookup(f.Name) == nil && f.Name != "transport" {
+		if global.Lookup(f.Name) == nil && !slices.Contains(serveTwins, f.Name) {
 			return // --json and the like belong to one command line
 		}
 		name := "BRICKMCP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))

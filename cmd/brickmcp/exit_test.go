@@ -28,7 +28,7 @@ func TestDyingClient(t *testing.T) {
 	defer workspace.Close()
 	host, token := workspace.URL, sandbox.Token
 	cmd := command(t, "--access", "full", "--log-level", "error")
-	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+host, "DATABRICKS_TOKEN="+token)
+	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+host, "DATABRICKS_TOKEN="+token, "BRICKMCP_DRAIN_TIMEOUT=1m")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

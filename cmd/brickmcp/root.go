@@ -35,7 +35,7 @@ func newRoot(c *config) *cobra.Command {
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand(),
 		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.doctorCommand())
-	root.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
+	c.serveFlags(root.Flags())
 	return root
 }
 

@@ -10,10 +10,12 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 )
 
-// farewell bounds the clean-up in the workspace after the last call.
+// farewell bounds the clean-up in the workspace after the last call, unless more
+// time was given to the calls themselves.
 const farewell = 3 * time.Second
 
 func (c *config) serveCommand() *cobra.Command {
@@ -21,13 +23,22 @@ func (c *config) serveCommand() *cobra.Command {
 		Use: "serve", Short: "Serve MCP (the default)", Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
+	c.serveFlags(cmd.Flags())
 	return cmd
+}
+
+// serveFlags are the flags of serving, which the command without a name does too.
+func (c *config) serveFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
+	flags.DurationVar(&c.drain, "drain-timeout", serve.DefaultDrain, "how long running calls may still be answered at the end")
 }
 
 func (c *config) serve(ctx context.Context) (err error) {
 	if c.transport != "stdio" {
 		return usagef("--transport %q is not available; valid: stdio", c.transport)
+	}
+	if c.drain <= 0 {
+		return usagef("--drain-timeout must be above 0, not %s", c.drain)
 	}
 	c.serving = true
 	a, err := c.build()
@@ -39,8 +50,8 @@ func (c *config) serve(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watchParent(ctx, stop)
-	err = (&serve.Stdio{Server: a.tools.MCP(), In: c.in, Out: c.out, Log: a.log}).Run(ctx)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	err = (&serve.Stdio{Server: a.tools.MCP(), In: c.in, Out: c.out, Log: a.log, Drain: c.drain}).Run(ctx)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(farewell, c.drain))
 	defer cancel()
 	a.tools.Wait(ending)
 	if err != nil {

@@ -15,9 +15,11 @@ import (
 )
 
 // piped runs brickmcp on a script of requests, as in a shell pipe, and returns the
-// lines it writes, by the JSON text of their ids.
+// lines it writes, by the JSON text of their ids. Calls may take as long as a busy
+// machine needs: what happens when their time is over is a test of transport/serve.
 func piped(t *testing.T, cmd *exec.Cmd, requests ...string) map[string]gjson.Result {
 	t.Helper()
+	cmd.Env = append(cmd.Env, "BRICKMCP_DRAIN_TIMEOUT=5m")
 	cmd.Stdin = strings.NewReader(strings.Join(requests, "\n"))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

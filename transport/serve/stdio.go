@@ -25,8 +25,8 @@ const (
 	maxLine = 16 << 20
 	// maxInFlight bounds the requests that run at once; beyond it reading pauses.
 	maxInFlight = 1000
-	// drainTime is how long running calls may still answer after the end of input.
-	drainTime = 2 * time.Second
+	// DefaultDrain is how long running calls may still answer after the end of input.
+	DefaultDrain = 2 * time.Second
 	// abortTime is how long cancelled calls may take to say so, and a client to
 	// read that.
 	abortTime = 500 * time.Millisecond
@@ -38,7 +38,8 @@ type Stdio struct {
 	Server *server.MCPServer
 	In     io.Reader
 	Out    io.Writer
-	Log    *zap.Logger // nil: silent
+	Log    *zap.Logger   // nil: silent
+	Drain  time.Duration // for running calls at the end; 0: DefaultDrain
 
 	ctx      context.Context // of all requests
 	session  *session
@@ -50,12 +51,15 @@ type Stdio struct {
 	inFlight map[string]context.CancelFunc // by the JSON text of the id
 }
 
-// Run serves until the input ends or ctx is done, then gives running calls two
-// seconds to finish and be answered. The error is nil at the end of input, and
+// Run serves until the input ends or ctx is done, then gives running calls the
+// time of Drain to finish and be answered. The error is nil at the end of input, and
 // the cause when the client can no longer be written to.
 func (s *Stdio) Run(ctx context.Context) error {
 	if s.Log == nil {
 		s.Log = zap.NewNop()
+	}
+	if s.Drain == 0 {
+		s.Drain = DefaultDrain
 	}
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
@@ -68,7 +72,7 @@ func (s *Stdio) Run(ctx context.Context) error {
 	}
 	defer s.Server.UnregisterSession(requests, s.session.SessionID())
 	s.ctx = s.Server.WithContext(requests, s.session)
-	defer context.AfterFunc(ctx, s.writer.expire)()
+	defer context.AfterFunc(ctx, func() { s.writer.expire(s.Drain + 2*abortTime) })()
 
 	lines := make(chan line)
 	stop := make(chan struct{})
@@ -109,7 +113,7 @@ func (s *Stdio) drain(abort context.CancelFunc) {
 	case <-done:
 		return
 	case <-s.writer.broken: // nobody is left to answer
-	case <-time.After(drainTime):
+	case <-time.After(s.Drain):
 	}
 	abort()
 	select {

@@ -230,8 +230,8 @@ func TestContextEndsRun(t *testing.T) { // as on SIGTERM and when the parent die
 		if err := <-p.ended; err != nil {
 			t.Errorf("Run returned %v", err)
 		}
-		if took := time.Since(began); took != drainTime {
-			t.Errorf("ended after %v, want %v", took, drainTime)
+		if took := time.Since(began); took != DefaultDrain {
+			t.Errorf("ended after %v, want %v", took, DefaultDrain)
 		}
 		if answer := p.receive(); resultText(answer) != "finished" {
 			t.Errorf("the short call got %s", answer.Raw)
@@ -299,7 +299,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 				if err := <-p.ended; !errors.Is(err, errNotRead) {
 					t.Errorf("Run returned %v", err)
 				}
-				if took := time.Since(began); took > 2*drainTime {
+				if took := time.Since(began); took > 2*DefaultDrain {
 					t.Errorf("took %v to end", took)
 				}
 				p.in.Close()

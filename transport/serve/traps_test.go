@@ -205,8 +205,8 @@ func TestEndOfInputDrains(t *testing.T) {
 			if resultText(answers["2"]) != "cancelled" {
 				t.Errorf("the call of a minute got %s", answers["2"].Raw)
 			}
-			if took := time.Since(began); took != drainTime {
-				t.Errorf("ended after %v, want %v", took, drainTime)
+			if took := time.Since(began); took != DefaultDrain {
+				t.Errorf("ended after %v, want %v", took, DefaultDrain)
 			}
 		})
 	})
@@ -326,8 +326,8 @@ func TestHandlerThatIgnoresItsContext(t *testing.T) {
 		if err := <-p.ended; err != nil {
 			t.Errorf("Run returned %v", err)
 		}
-		if took := time.Since(began); took != drainTime+abortTime {
-			t.Errorf("ended after %v, want %v", took, drainTime+abortTime)
+		if took := time.Since(began); took != DefaultDrain+abortTime {
+			t.Errorf("ended after %v, want %v", took, DefaultDrain+abortTime)
 		}
 	})
 }

@@ -62,11 +62,11 @@ func (w *writer) fail(err error) {
 
 // expire bounds everything that waits for the client, once the process has been
 // told to end: one that does not read must not keep it alive.
-func (w *writer) expire() {
+func (w *writer) expire(after time.Duration) {
 	select {
 	case <-w.done:
 	case <-w.broken:
-	case <-time.After(drainTime + 2*abortTime):
+	case <-time.After(after):
 		w.fail(errNotRead)
 	}
 }
