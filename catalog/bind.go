@@ -308,6 +308,7 @@ func (r *Row) build(params []param, args arguments) (*Call, error) {
 	}
 	call.Path = path
 	call.Object = fillObject(r.Object, values)
+	call.Touches = r.fillTouches(values)
 	return call, nil
 }
 

@@ -50,9 +50,13 @@ func (r *Row) Check() error {
 		return errors.Join(errs...)
 	}
 	params, byName := r.lookup()
-	for _, name := range append(append(r.holes(), r.OneOf...), holesOf(r.Object)...) {
+	named := append(append(r.holes(), r.OneOf...), holesOf(r.Object)...)
+	for _, t := range r.Touches {
+		named = append(append(named, holesOf(t.ID)...), holesOf(t.Name)...)
+	}
+	for _, name := range named {
 		if byName[name] == nil {
-			breaks("%q is used by Path, Object or OneOf but is no argument", name)
+			breaks("%q is used by Path, Object, Touches or OneOf but is no argument", name)
 		}
 	}
 	for _, name := range r.holes() {
@@ -115,6 +119,15 @@ func (r *Row) checkPaging(byName map[string]*param) []error {
 
 func (r *Row) checkTool() []error {
 	var errs []error
+	if r.Did == "" {
+		errs = append(errs, fmt.Errorf("%s: Did (what audit says of a success) is not set", r.Name))
+	}
+	if r.Effect == Create && r.Token == "" && !r.Deduplicated() {
+		errs = append(errs, fmt.Errorf("%s: a create that the API may do twice must embed Forced", r.Name))
+	}
+	if len(r.Touches) == 0 && r.Object != "" || r.list() && r.Shows.Scope == "" && len(r.Touches) == 0 {
+		errs = append(errs, fmt.Errorf("%s: Touches or Shows must say what policies narrow", r.Name))
+	}
 	if r.Title == "" || len(r.Title) > 40 {
 		errs = append(errs, fmt.Errorf("%s: the title must have 1 to 40 characters", r.Name))
 	}

@@ -45,6 +45,8 @@ var ListClusters = Define[ListClustersRequest, ClusterList](Row{
 	Method: "GET", Path: "/api/2.1/clusters/list", Items: "clusters", Paging: TokenPages,
 	Needs: "CAN_VIEW (or more) on the clusters",
 	Doc:   "List clusters.",
+	Did:   "listed clusters",
+	Shows: Shown{Scope: ScopeClusters, ID: "cluster_id", Name: "cluster_name"},
 })
 
 // StartClusterRequest names a cluster.
@@ -59,6 +61,8 @@ var StartCluster = Define[StartClusterRequest, None](Row{
 	Method: "POST", Path: "/api/2.1/clusters/start",
 	Needs: "CAN_RESTART on the cluster", Object: "cluster {cluster_id}",
 	Doc: "Start a cluster. Poll with clusters_list.",
+	Did: "started {}", Undo: "clusters_terminate with cluster_id {cluster_id}",
+	Touches: []Touch{{Scope: ScopeClusters, ID: "{cluster_id}"}},
 })
 
 // TerminateClusterRequest names a cluster.
@@ -73,6 +77,8 @@ var TerminateCluster = Define[TerminateClusterRequest, None](Row{
 	Method: "POST", Path: "/api/2.1/clusters/delete",
 	Needs: "CAN_RESTART on the cluster", Object: "cluster {cluster_id}",
 	Doc: "Stop a cluster; it can start again.",
+	Did: "terminated {}", Undo: "clusters_start with cluster_id {cluster_id}",
+	Touches: []Touch{{Scope: ScopeClusters, ID: "{cluster_id}"}},
 })
 
 // GetClusterRequest names a cluster.

@@ -40,6 +40,7 @@ type CreateClusterRequest struct {
 	TotalInitialRemoteDiskSize int64    `json:"total_initial_remote_disk_size,omitempty" jsonschema_description:"GCP"`
 	SSHPublicKeys              []string `json:"ssh_public_keys,omitempty" jsonschema_description:"SSH"`
 	IdempotencyToken           string   `json:"idempotency_token,omitempty" check:"maxLength=64" jsonschema:"-" jsonschema_description:"Set if absent"`
+	Forced
 }
 
 // CreatedCluster names the new cluster.
@@ -55,4 +56,6 @@ var CreateCluster = Define[CreateClusterRequest, CreatedCluster](Row{
 	Object: "cluster {cluster_name}",
 	Verify: "Look for it with clusters_list before creating it again: names are not unique, and each cluster bills.",
 	Doc:    "Create and start a cluster. Poll clusters_list.",
+	Did:    "created {}", Then: "cluster {cluster_id}", Undo: "clusters_terminate with cluster_id {cluster_id}",
+	Touches: []Touch{{Scope: ScopeClusters, Name: "{cluster_name}"}},
 })

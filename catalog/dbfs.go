@@ -17,8 +17,10 @@ var PutDBFS = Define[PutDBFSRequest, None](Row{
 	Name: "dbfs_put", Title: "Write DBFS file", Group: Files, Effect: Replace,
 	Method: "POST", Path: "/api/2.0/dbfs/put",
 	Needs: "no permission of its own, but a workspace in which DBFS is enabled", Object: "DBFS file {path}", Limit: dbfsLimit,
-	OneOf: []string{"contents", "contents_base64", "local_path"},
-	Doc:   "Write a legacy DBFS file.",
+	OneOf:   []string{"contents", "contents_base64", "local_path"},
+	Doc:     "Write a legacy DBFS file.",
+	Did:     "wrote {}",
+	Touches: []Touch{{Scope: ScopeVolumes, ID: "dbfs:{path}"}},
 })
 
 // ReadDBFSRequest is a file and the range wanted of it.
@@ -40,7 +42,9 @@ var ReadDBFS = Define[ReadDBFSRequest, DBFSBlock](Row{
 	Name: "dbfs_read", Title: "Read DBFS file", Group: Files, Effect: Read,
 	Method: "GET", Path: "/api/2.0/dbfs/read",
 	Needs: "no permission of its own, but a workspace in which DBFS is enabled", Object: "DBFS file {path}", Limit: dbfsLimit,
-	Doc: "Read a legacy DBFS file.",
+	Doc:     "Read a legacy DBFS file.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeVolumes, ID: "dbfs:{path}"}},
 })
 
 // CreateDBFSRequest opens a file for writing.

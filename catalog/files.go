@@ -25,8 +25,10 @@ var UploadFile = Define[UploadFileRequest, None](Row{
 	Name: "files_upload", Title: "Upload file", Group: Files, Effect: Replace,
 	Method: "PUT", Path: "/api/2.0/fs/files/{path...}",
 	Needs: "WRITE VOLUME on the volume, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "file {path}",
-	OneOf: []string{"contents", "contents_base64", "local_path"},
-	Doc:   "Write a file into a volume.",
+	OneOf:   []string{"contents", "contents_base64", "local_path"},
+	Doc:     "Write a file into a volume.",
+	Did:     "wrote {}",
+	Touches: []Touch{{Scope: ScopeVolumes, ID: "{path}"}},
 })
 
 // DownloadFileRequest is a file and the range wanted of it.
@@ -42,7 +44,9 @@ var DownloadFile = Define[DownloadFileRequest, None](Row{
 	Name: "files_download", Title: "Download file", Group: Files, Effect: Read,
 	Method: "GET", Path: "/api/2.0/fs/files/{path...}",
 	Needs: "READ VOLUME on the volume, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "file {path}",
-	Doc: "Read a file of a volume.",
+	Doc:     "Read a file of a volume.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeVolumes, ID: "{path}"}},
 })
 
 // DeleteFileRequest names a file.
@@ -55,7 +59,9 @@ var DeleteFile = Define[DeleteFileRequest, None](Row{
 	Name: "files_delete", Title: "Delete file", Group: Files, Effect: Delete,
 	Method: "DELETE", Path: "/api/2.0/fs/files/{path...}",
 	Needs: "WRITE VOLUME on the volume, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "file {path}",
-	Doc: "Delete a file of a volume.",
+	Doc:     "Delete a file of a volume.",
+	Did:     "deleted {}",
+	Touches: []Touch{{Scope: ScopeVolumes, ID: "{path}"}},
 })
 
 // GetFileMetadataRequest names a file.

@@ -32,8 +32,10 @@ var GetJob = Define[GetJobRequest, Job](Row{
 	Name: "jobs_get", Title: "Get job", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/get",
 	Needs: "CAN_VIEW on the job", Object: "job {job_id}", Limit: PerSecond(20),
-	Gather: []string{"settings.tasks", "settings.job_clusters", "settings.environments", "settings.parameters"},
-	Doc:    "Show a job's settings.",
+	Gather:  []string{"settings.tasks", "settings.job_clusters", "settings.environments", "settings.parameters"},
+	Doc:     "Show a job's settings.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
 })
 
 // ListJobsRequest narrows the list of jobs.
@@ -65,7 +67,9 @@ var ListJobs = Define[ListJobsRequest, JobList](Row{
 	Name: "jobs_list", Title: "List jobs", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/list", Items: "jobs", Paging: TokenPages,
 	Needs: "CAN_VIEW on the jobs", Limit: PerSecond(20),
-	Doc: "List jobs, newest first.",
+	Doc:   "List jobs, newest first.",
+	Did:   "listed jobs",
+	Shows: Shown{Scope: ScopeJobs, ID: "job_id", Name: "settings.name"},
 })
 
 // UpdateJobRequest changes parts of a job's settings.
@@ -80,7 +84,9 @@ var UpdateJob = Define[UpdateJobRequest, None](Row{
 	Name: "jobs_update", Title: "Update job", Group: Jobs, Effect: Update,
 	Method: "POST", Path: "/api/2.2/jobs/update",
 	Needs: "CAN_MANAGE on the job", Object: "job {job_id}", Limit: PerSecond(10),
-	Doc: "Change some settings of a job.",
+	Doc:     "Change some settings of a job.",
+	Did:     "changed {}",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
 })
 
 // ResetJobRequest carries all settings of a job.
@@ -95,7 +101,9 @@ var ResetJob = Define[ResetJobRequest, None](Row{
 	Name: "jobs_reset", Title: "Replace job settings", Group: Jobs, Effect: Replace,
 	Method: "POST", Path: "/api/2.2/jobs/reset",
 	Needs: "CAN_MANAGE on the job", Object: "job {job_id}", Limit: PerSecond(20),
-	Doc: "Replace all settings of a job.",
+	Doc:     "Replace all settings of a job.",
+	Did:     "replaced the settings of {}",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
 })
 
 // DeleteJobRequest names a job.
@@ -108,5 +116,7 @@ var DeleteJob = Define[DeleteJobRequest, None](Row{
 	Name: "jobs_delete", Title: "Delete job", Group: Jobs, Effect: Delete,
 	Method: "POST", Path: "/api/2.2/jobs/delete",
 	Needs: "CAN_MANAGE on the job", Object: "job {job_id}", Limit: PerSecond(10),
-	Doc: "Delete a job for good.",
+	Doc:     "Delete a job for good.",
+	Did:     "deleted {}",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
 })

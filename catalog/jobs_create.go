@@ -31,6 +31,7 @@ type CreateJobRequest struct {
 	Deployment           Object   `json:"deployment,omitempty" jsonschema_description:"Bundle"`
 	EditMode             string   `json:"edit_mode,omitempty" jsonschema:"enum=EDITABLE,enum=UI_LOCKED" jsonschema_description:"Bundle"`
 	Format               string   `json:"format,omitempty" jsonschema:"enum=MULTI_TASK,enum=SINGLE_TASK" jsonschema_description:"Ignored"`
+	Forced
 }
 
 // CreatedJob names the new job.
@@ -47,4 +48,6 @@ var CreateJob = Define[CreateJobRequest, CreatedJob](Row{
 	Object: "job {name}",
 	Verify: "Look for it with jobs_list name=… before creating it again: names are not unique, so a repeat makes a second job.",
 	Doc:    "Create a job. Start it with jobs_run_now.",
+	Did:    "created {}", Then: "job {job_id}", Undo: "jobs_delete with job_id {job_id}",
+	Touches: []Touch{{Scope: ScopeJobs, Name: "{name}"}},
 })

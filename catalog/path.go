@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 )
@@ -57,6 +58,15 @@ func climbs(value string) bool {
 // fillObject names the object of a call for messages. An argument that is not
 // given leaves no name at all: half a name would mislead.
 func fillObject(pattern string, values map[string]string) string {
+	return fillBounded(pattern, values, 200)
+}
+
+// fillWhole is fillObject with every value in full.
+func fillWhole(pattern string, values map[string]string) string {
+	return fillBounded(pattern, values, math.MaxInt)
+}
+
+func fillBounded(pattern string, values map[string]string, bound int) string {
 	var b strings.Builder
 	for {
 		before, after, ok := strings.Cut(pattern, "{")
@@ -69,8 +79,8 @@ func fillObject(pattern string, values map[string]string) string {
 		if value == "" {
 			return ""
 		}
-		if len(value) > 200 {
-			value = strings.ToValidUTF8(value[:200], "") + "…"
+		if len(value) > bound {
+			value = strings.ToValidUTF8(value[:bound], "") + "…"
 		}
 		b.WriteString(value)
 		pattern = rest

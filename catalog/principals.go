@@ -38,7 +38,9 @@ var ListServicePrincipals = Define[ListServicePrincipalsRequest, ServicePrincipa
 	Name: "service_principals_list", Title: "List service principals", Group: ServicePrincipals, Effect: Read,
 	Method: "GET", Path: "/api/2.0/preview/scim/v2/ServicePrincipals", Items: "Resources", Paging: IndexPages,
 	Needs: "no permission to see names and ids, and to be a workspace admin to see more", Limit: scimReadLimit,
-	Doc: "List service principals.",
+	Doc:   "List service principals.",
+	Did:   "listed service principals",
+	Shows: Shown{Scope: ScopeServicePrincipals, ID: "id", Name: "displayName"},
 })
 
 // GetServicePrincipalRequest names a principal by its SCIM id.
@@ -64,7 +66,9 @@ var GetServicePrincipal = Define[GetServicePrincipalRequest, ServicePrincipal](R
 	Name: "service_principals_get", Title: "Get service principal", Group: ServicePrincipals, Effect: Read,
 	Method: "GET", Path: "/api/2.0/preview/scim/v2/ServicePrincipals/{id}",
 	Needs: "no permission to see names and ids, and to be a workspace admin to see more", Object: "service principal {id}", Limit: scimReadLimit,
-	Doc: "Show a service principal.",
+	Doc:     "Show a service principal.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeServicePrincipals, ID: "{id}"}},
 })
 
 // CreateServicePrincipalRequest describes a principal.
@@ -78,6 +82,7 @@ type CreateServicePrincipalRequest struct {
 	ExternalID    string   `json:"externalId,omitempty" jsonschema:"-" jsonschema_description:"Your id"`
 	ID            string   `json:"id,omitempty" jsonschema:"-" jsonschema_description:"Ignored"`
 	Schemas       []string `json:"schemas,omitempty" send:"[\"urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal\"]" check:"enum=urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal" jsonschema:"-" jsonschema_description:"Ignored"`
+	Forced
 }
 
 // CreateServicePrincipal makes a principal without credentials. Names are not
@@ -88,6 +93,8 @@ var CreateServicePrincipal = Define[CreateServicePrincipalRequest, ServicePrinci
 	Needs: "to be a workspace admin", Object: "service principal {displayName}", Limit: scimWriteLimit,
 	Verify: "Look for it with service_principals_list filter=displayName eq \"…\" before creating it again: names are not unique.",
 	Doc:    "Create a service principal.",
+	Did:    "created {}", Then: "service principal {id}",
+	Touches: []Touch{{Scope: ScopeServicePrincipals, Name: "{displayName}"}},
 })
 
 // GetMeRequest leaves out what is long.

@@ -59,6 +59,16 @@ type Row struct {
 	// Rows that may not be repeated must have it.
 	Verify string
 
+	// Touches are the objects that a call is about, as policies narrow them; Shows
+	// is what the items of a list are.
+	Touches []Touch
+	Shows   Shown
+
+	// Did is what audit says of a success, in the past tense; {} stands for the
+	// object: "started {}". Then adds what came of it, from the answer: "run
+	// {run_id} began". Undo says how to take it back, from answer and arguments.
+	Did, Then, Undo string
+
 	// Inner rows are called by tools of other rows and are no tools themselves.
 	Inner bool
 
@@ -115,10 +125,11 @@ type Call struct {
 	// Keyed says that the body carries an idempotency token.
 	Keyed bool
 
-	Object string                     // what the call is about, for messages: "job 42"
-	Args   map[string]json.RawMessage // as given, for tools that think
-	Fields []string                   // more response fields the caller asked for
-	Page   Page                       // where in a list to go on
+	Object  string                     // what the call is about, for messages: "job 42"
+	Touches []Touch                    // what policies narrow
+	Args    map[string]json.RawMessage // as given, for tools that think
+	Fields  []string                   // more response fields the caller asked for
+	Page    Page                       // where in a list to go on
 }
 
 // Answer is the success of a call.

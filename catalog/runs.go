@@ -32,6 +32,8 @@ var RunJob = Define[RunJobRequest, StartedRun](Row{
 	Needs: "CAN_MANAGE_RUN on the job", Object: "job {job_id}", Limit: PerSecond(20),
 	Verify: "Look with jobs_list_runs job_id=… active_only=true before running it again.",
 	Doc:    "Start a job run. Poll with jobs_get_run.",
+	Did:    "started {}", Then: "run {run_id} began", Undo: "jobs_cancel_run with run_id {run_id}",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
 })
 
 // ListRunsRequest narrows the list of runs.
@@ -80,7 +82,10 @@ var ListRuns = Define[ListRunsRequest, RunList](Row{
 	Name: "jobs_list_runs", Title: "List job runs", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/runs/list", Items: "runs", Paging: TokenPages,
 	Needs: "CAN_VIEW on the jobs", Limit: PerSecond(30),
-	Doc: "List job runs, newest first.",
+	Doc:     "List job runs, newest first.",
+	Did:     "listed job runs",
+	Touches: []Touch{{Scope: ScopeJobs, ID: "{job_id}"}},
+	Shows:   Shown{Scope: ScopeJobs, ID: "job_id"},
 })
 
 // GetRunRequest names a run.
@@ -141,8 +146,10 @@ var GetRun = Define[GetRunRequest, JobRun](Row{
 	Name: "jobs_get_run", Title: "Get job run", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/runs/get",
 	Needs: "CAN_VIEW on the job", Object: "run {run_id}", Limit: PerSecond(100),
-	Gather: []string{"tasks", "iterations", "job_parameters", "repair_history", "job_clusters"},
-	Doc:    "Show a run and its tasks. Ended: status.state TERMINATED.",
+	Gather:  []string{"tasks", "iterations", "job_parameters", "repair_history", "job_clusters"},
+	Doc:     "Show a run and its tasks. Ended: status.state TERMINATED.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeRuns, ID: "{run_id}"}},
 })
 
 // CancelRunRequest names a run.
@@ -155,7 +162,9 @@ var CancelRun = Define[CancelRunRequest, None](Row{
 	Name: "jobs_cancel_run", Title: "Cancel job run", Group: Jobs, Effect: Replace,
 	Method: "POST", Path: "/api/2.2/jobs/runs/cancel",
 	Needs: "CAN_MANAGE_RUN on the job", Object: "run {run_id}", Limit: PerSecond(10),
-	Doc: "Cancel a run. Poll with jobs_get_run.",
+	Doc:     "Cancel a run. Poll with jobs_get_run.",
+	Did:     "cancelled {}",
+	Touches: []Touch{{Scope: ScopeRuns, ID: "{run_id}"}},
 })
 
 // GetRunOutputRequest names a task run.
@@ -194,5 +203,7 @@ var GetRunOutput = Define[GetRunOutputRequest, RunOutput](Row{
 	Name: "jobs_get_run_output", Title: "Get task output", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/runs/get-output",
 	Needs: "CAN_VIEW on the job", Object: "task run {run_id}",
-	Doc: "Show a task run's output, error, logs.",
+	Doc:     "Show a task run's output, error, logs.",
+	Did:     "read the output of {}",
+	Touches: []Touch{{Scope: ScopeRuns, ID: "{run_id}"}},
 })

@@ -22,7 +22,9 @@ var ListSecretScopes = Define[ListSecretScopesRequest, SecretScopes](Row{
 	Name: "secrets_list_scopes", Title: "List secret scopes", Group: Secrets, Effect: Read,
 	Method: "GET", Path: "/api/2.0/secrets/scopes/list", Items: "scopes", Paging: WholeList,
 	Needs: "none (any user sees the scopes they may read)", Limit: secretsLimit,
-	Doc: "List secret scopes.",
+	Doc:   "List secret scopes.",
+	Did:   "listed secret scopes",
+	Shows: Shown{Scope: ScopeSecretScopes, ID: "name"},
 })
 
 // ListSecretsRequest names a scope.
@@ -44,7 +46,9 @@ var ListSecrets = Define[ListSecretsRequest, SecretKeys](Row{
 	Name: "secrets_list", Title: "List secrets", Group: Secrets, Effect: Read,
 	Method: "GET", Path: "/api/2.0/secrets/list", Items: "secrets", Paging: WholeList,
 	Needs: "READ on the scope", Object: "scope {scope}", Limit: secretsLimit,
-	Doc: "List secret keys, never values.",
+	Doc:     "List secret keys, never values.",
+	Did:     "listed the secrets of {}",
+	Touches: []Touch{{Scope: ScopeSecretScopes, ID: "{scope}"}},
 })
 
 // PutSecretRequest carries one value, as text or as base64.
@@ -60,6 +64,8 @@ var PutSecret = Define[PutSecretRequest, None](Row{
 	Name: "secrets_put", Title: "Put secret", Group: Secrets, Effect: Replace,
 	Method: "POST", Path: "/api/2.0/secrets/put",
 	Needs: "WRITE on the scope", Object: "secret {scope}/{key}", Limit: secretsLimit,
-	OneOf: []string{"string_value", "bytes_value"},
-	Doc:   "Create or overwrite a secret.",
+	OneOf:   []string{"string_value", "bytes_value"},
+	Doc:     "Create or overwrite a secret.",
+	Did:     "wrote {}",
+	Touches: []Touch{{Scope: ScopeSecretScopes, ID: "{scope}"}},
 })

@@ -100,6 +100,8 @@ var ExecuteStatement = Define[ExecuteStatementRequest, Statement](Row{
 	Object: "warehouse {warehouse_id}",
 	Verify: "Check with a SELECT whether it took effect before running it again.",
 	Doc:    "Run SQL and return rows. While it runs, poll sql_get_statement.",
+	Did:    "ran SQL on {}", Then: "statement {statement_id}",
+	Touches: []Touch{{Scope: ScopeWarehouses, ID: "{warehouse_id}"}, {Scope: ScopeSQL, ID: "{statement}"}},
 })
 
 // GetStatementRequest names a statement, and a place in its result.
@@ -116,7 +118,9 @@ var GetStatement = Define[GetStatementRequest, Statement](Row{
 	Name: "sql_get_statement", Title: "Get SQL statement", Group: SQL, Effect: Read,
 	Method: "GET", Path: "/api/2.0/sql/statements/{statement_id}",
 	Needs: "to be the one who submitted the statement, with CAN_USE on its warehouse", Object: "statement {statement_id}",
-	Doc: "Poll a statement or read its rows.",
+	Doc:     "Poll a statement or read its rows.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeStatements, ID: "{statement_id}"}},
 })
 
 // CancelStatementRequest names a statement.
@@ -129,7 +133,9 @@ var CancelStatement = Define[CancelStatementRequest, None](Row{
 	Name: "sql_cancel_statement", Title: "Cancel SQL statement", Group: SQL, Effect: Replace,
 	Method: "POST", Path: "/api/2.0/sql/statements/{statement_id}/cancel",
 	Needs: "to be the one who submitted the statement, with CAN_USE on its warehouse", Object: "statement {statement_id}",
-	Doc: "Cancel a running statement.",
+	Doc:     "Cancel a running statement.",
+	Did:     "cancelled {}",
+	Touches: []Touch{{Scope: ScopeStatements, ID: "{statement_id}"}},
 })
 
 // GetStatementChunkRequest names a piece of a result.

@@ -33,6 +33,8 @@ var ListCatalogs = Define[ListCatalogsRequest, CatalogList](Row{
 	Method: "GET", Path: "/api/2.1/unity-catalog/catalogs", Items: "catalogs", Paging: TokenPages,
 	Needs: "USE CATALOG on the catalogs",
 	Doc:   "List catalogs.",
+	Did:   "listed catalogs",
+	Shows: Shown{Scope: ScopeCatalogs, ID: "name"},
 })
 
 // ListSchemasRequest names a catalog.
@@ -56,7 +58,10 @@ var ListSchemas = Define[ListSchemasRequest, SchemaList](Row{
 	Name: "uc_list_schemas", Title: "List schemas", Group: UnityCatalog, Effect: Read,
 	Method: "GET", Path: "/api/2.1/unity-catalog/schemas", Items: "schemas", Paging: TokenPages,
 	Needs: "USE SCHEMA on the schemas and USE CATALOG on the catalog", Object: "catalog {catalog_name}",
-	Doc: "List a catalog's schemas.",
+	Doc:     "List a catalog's schemas.",
+	Did:     "listed the schemas of {}",
+	Touches: []Touch{{Scope: ScopeCatalogs, ID: "{catalog_name}"}},
+	Shows:   Shown{Scope: ScopeSchemas, ID: "full_name"},
 })
 
 // ListTablesRequest names a schema. Columns and properties, most of a table's
@@ -93,7 +98,10 @@ var ListTables = Define[ListTablesRequest, TableList](Row{
 	Name: "uc_list_tables", Title: "List tables", Group: UnityCatalog, Effect: Read,
 	Method: "GET", Path: "/api/2.1/unity-catalog/tables", Items: "tables", Paging: TokenPages,
 	Needs: "SELECT on the tables, USE SCHEMA on the schema and USE CATALOG on the catalog", Object: "schema {catalog_name}.{schema_name}",
-	Doc: "List a schema's tables and views.",
+	Doc:     "List a schema's tables and views.",
+	Did:     "listed the tables of {}",
+	Touches: []Touch{{Scope: ScopeSchemas, ID: "{catalog_name}.{schema_name}"}},
+	Shows:   Shown{Scope: ScopeTables, ID: "full_name"},
 })
 
 // GetTableRequest names a table.
@@ -143,8 +151,10 @@ var GetTable = Define[GetTableRequest, Table](Row{
 	Name: "uc_get_table", Title: "Get table", Group: UnityCatalog, Effect: Read,
 	Method: "GET", Path: "/api/2.1/unity-catalog/tables/{full_name}",
 	Needs: "SELECT on the table, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "table {full_name}",
-	Gather: []string{"columns"},
-	Doc:    "Show a table's columns, types, comments.",
+	Gather:  []string{"columns"},
+	Doc:     "Show a table's columns, types, comments.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeTables, ID: "{full_name}"}},
 })
 
 // GetGrantsRequest names a securable. max_results counts privileges and must be 0
@@ -172,7 +182,9 @@ var GetGrants = Define[GetGrantsRequest, Grants](Row{
 	Method: "GET", Path: "/api/2.1/unity-catalog/permissions/{securable_type}/{full_name}",
 	Items: "privilege_assignments", Paging: TokenPages,
 	Needs: "MANAGE on the object, or to own it or a parent of it", Object: "{securable_type} {full_name}",
-	Doc: "List direct grants on an object.",
+	Doc:     "List direct grants on an object.",
+	Did:     "read the grants on {}",
+	Touches: []Touch{{Scope: ScopeSecurables, ID: "{securable_type}:{full_name}"}},
 })
 
 // UpdateGrantsRequest adds and removes privileges.
@@ -189,5 +201,7 @@ var UpdateGrants = Define[UpdateGrantsRequest, Grants](Row{
 	Name: "uc_update_grants", Title: "Update grants", Group: UnityCatalog, Effect: Replace,
 	Method: "PATCH", Path: "/api/2.1/unity-catalog/permissions/{securable_type}/{full_name}",
 	Needs: "MANAGE on the object, or to own it or a parent of it", Object: "{securable_type} {full_name}",
-	Doc: "Grant and revoke privileges.",
+	Doc:     "Grant and revoke privileges.",
+	Did:     "changed the grants on {}",
+	Touches: []Touch{{Scope: ScopeSecurables, ID: "{securable_type}:{full_name}"}},
 })

@@ -25,6 +25,7 @@ type CreateWarehouseRequest struct {
 	Tags                    Object `json:"tags,omitempty" jsonschema_description:"{custom_tags: [{key, value}]}"`
 	InstanceProfileArn      string `json:"instance_profile_arn,omitempty" jsonschema:"-" jsonschema_description:"Deprecated"`
 	CreatorName             string `json:"creator_name,omitempty" jsonschema:"-" jsonschema_description:"Ignored"`
+	Forced
 }
 
 // CreatedWarehouse names the new warehouse.
@@ -41,6 +42,8 @@ var CreateWarehouse = Define[CreateWarehouseRequest, CreatedWarehouse](Row{
 	Object: "warehouse {name}",
 	Verify: "Look for its name with warehouses_list before creating it again.",
 	Doc:    "Create and start a SQL warehouse.",
+	Did:    "created {}", Then: "warehouse {id}", Undo: "warehouses_stop with warehouse_id {id}",
+	Touches: []Touch{{Scope: ScopeWarehouses, Name: "{name}"}},
 })
 
 // ListWarehousesRequest pages through warehouses.
@@ -75,6 +78,8 @@ var ListWarehouses = Define[ListWarehousesRequest, WarehouseList](Row{
 	Method: "GET", Path: "/api/2.0/sql/warehouses", Items: "warehouses", Paging: TokenPages,
 	Needs: "CAN_VIEW or CAN_USE on the warehouses",
 	Doc:   "List SQL warehouses.",
+	Did:   "listed SQL warehouses",
+	Shows: Shown{Scope: ScopeWarehouses, ID: "id", Name: "name"},
 })
 
 // StartWarehouseRequest names a warehouse.
@@ -89,6 +94,8 @@ var StartWarehouse = Define[StartWarehouseRequest, None](Row{
 	Method: "POST", Path: "/api/2.0/sql/warehouses/{warehouse_id}/start",
 	Needs: "CAN_USE on the warehouse", Object: "warehouse {warehouse_id}",
 	Doc: "Start a SQL warehouse; statements do so too.",
+	Did: "started {}", Undo: "warehouses_stop with warehouse_id {warehouse_id}",
+	Touches: []Touch{{Scope: ScopeWarehouses, ID: "{warehouse_id}"}},
 })
 
 // StopWarehouseRequest names a warehouse.
@@ -102,6 +109,8 @@ var StopWarehouse = Define[StopWarehouseRequest, None](Row{
 	Method: "POST", Path: "/api/2.0/sql/warehouses/{warehouse_id}/stop",
 	Needs: "CAN_USE on the warehouse, in some workspaces CAN_MANAGE", Object: "warehouse {warehouse_id}",
 	Doc: "Stop a SQL warehouse and its queries.",
+	Did: "stopped {}", Undo: "warehouses_start with warehouse_id {warehouse_id}",
+	Touches: []Touch{{Scope: ScopeWarehouses, ID: "{warehouse_id}"}},
 })
 
 // GetWarehouseRequest names a warehouse.

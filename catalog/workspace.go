@@ -30,8 +30,10 @@ var ImportWorkspace = Define[ImportWorkspaceRequest, ImportedObject](Row{
 	Name: "workspace_import", Title: "Import notebook or file", Group: Workspace, Effect: Replace,
 	Method: "POST", Path: "/api/2.0/workspace/import",
 	Needs: "CAN_MANAGE on the folder (CAN_EDIT to overwrite)", Object: "workspace object {path}", Limit: PerSecond(30),
-	OneOf: []string{"content", "content_base64"},
-	Doc:   "Write a notebook or file.",
+	OneOf:   []string{"content", "content_base64"},
+	Doc:     "Write a notebook or file.",
+	Did:     "wrote {}",
+	Touches: []Touch{{Scope: ScopeWorkspacePaths, ID: "{path}"}},
 })
 
 // ExportWorkspaceRequest is an object and the piece wanted of it.
@@ -54,7 +56,9 @@ var ExportWorkspace = Define[ExportWorkspaceRequest, ExportedObject](Row{
 	Name: "workspace_export", Title: "Export notebook or file", Group: Workspace, Effect: Read,
 	Method: "GET", Path: "/api/2.0/workspace/export",
 	Needs: "CAN_READ on the object", Object: "workspace object {path}", Limit: PerSecond(60),
-	Doc: "Read a notebook or file.",
+	Doc:     "Read a notebook or file.",
+	Did:     "read {}",
+	Touches: []Touch{{Scope: ScopeWorkspacePaths, ID: "{path}"}},
 })
 
 // ListWorkspaceRequest names a folder.
@@ -83,7 +87,10 @@ var ListWorkspace = Define[ListWorkspaceRequest, WorkspaceList](Row{
 	Name: "workspace_list", Title: "List workspace folder", Group: Workspace, Effect: Read,
 	Method: "GET", Path: "/api/2.0/workspace/list", Items: "objects", Paging: WholeList,
 	Needs: "CAN_READ on the folder", Object: "workspace folder {path}", Limit: PerSecond(50),
-	Doc: "List a workspace folder.",
+	Doc:     "List a workspace folder.",
+	Did:     "listed {}",
+	Touches: []Touch{{Scope: ScopeWorkspacePaths, ID: "{path}"}},
+	Shows:   Shown{Scope: ScopeWorkspacePaths, ID: "path"},
 })
 
 // GetWorkspaceStatusRequest names an object.
