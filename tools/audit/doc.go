@@ -1,0 +1,3 @@
+// Package audit keeps the audit log: one line of JSON per event, chained by
+// hashes, written by any number of processes at once.
+package audit
