@@ -6,8 +6,8 @@ package catalog
 // PutDBFSRequest is a file and where its bytes come from.
 type PutDBFSRequest struct {
 	Path           string `json:"path" jsonschema_description:"DBFS path"`
-	Contents       string `json:"contents,omitempty" in:"local" jsonschema_description:"Text"`
-	ContentsBase64 string `json:"contents_base64,omitempty" in:"local" jsonschema_description:"Or bytes"`
+	Contents       string `json:"contents,omitempty" audit:"hide" in:"local" jsonschema_description:"Text"`
+	ContentsBase64 string `json:"contents_base64,omitempty" audit:"hide" in:"local" jsonschema_description:"Or bytes"`
 	LocalPath      string `json:"local_path,omitempty" in:"local" jsonschema_description:"Or file"`
 	Overwrite      bool   `json:"overwrite,omitempty" jsonschema_description:"Default false"`
 }

@@ -14,8 +14,8 @@ func fileRows() []*Row {
 // sent: what its absence means differs between servers.
 type UploadFileRequest struct {
 	Path           string `json:"path" check:"pattern=^/Volumes/" jsonschema_description:"/Volumes/catalog/schema/volume/file"`
-	Contents       string `json:"contents,omitempty" in:"local" jsonschema_description:"Text"`
-	ContentsBase64 string `json:"contents_base64,omitempty" in:"local" jsonschema_description:"Or bytes"`
+	Contents       string `json:"contents,omitempty" audit:"hide" in:"local" jsonschema_description:"Text"`
+	ContentsBase64 string `json:"contents_base64,omitempty" audit:"hide" in:"local" jsonschema_description:"Or bytes"`
 	LocalPath      string `json:"local_path,omitempty" in:"local" jsonschema_description:"Or file"`
 	Overwrite      bool   `json:"overwrite,omitempty" in:"query" send:"false" jsonschema_description:"Default false"`
 }

@@ -13,8 +13,8 @@ func workspaceRows() []*Row {
 // most 10 MB; agents write text.
 type ImportWorkspaceRequest struct {
 	Path          string `json:"path" jsonschema_description:"/Users/me/name"`
-	Content       string `json:"content,omitempty" in:"local" jsonschema_description:"Text"`
-	ContentBase64 string `json:"content_base64,omitempty" in:"local" jsonschema_description:"Or bytes"`
+	Content       string `json:"content,omitempty" audit:"hide" in:"local" jsonschema_description:"Text"`
+	ContentBase64 string `json:"content_base64,omitempty" audit:"hide" in:"local" jsonschema_description:"Or bytes"`
 	Format        string `json:"format,omitempty" jsonschema:"enum=AUTO,enum=DBC,enum=HTML,enum=JUPYTER,enum=RAW,enum=R_MARKDOWN,enum=SOURCE" jsonschema_description:"SOURCE: notebook, RAW: file"`
 	Language      string `json:"language,omitempty" jsonschema:"enum=PYTHON,enum=R,enum=SCALA,enum=SQL" jsonschema_description:"For SOURCE"`
 	Overwrite     bool   `json:"overwrite,omitempty" jsonschema_description:"Default false"`

@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+const (
+	maxRecorded     = 4096 // bytes of all arguments in an audit line
+	maxRecordedText = 400  // bytes of one text in it
+)
+
+// Recorded is what audit may keep of a call's arguments, as a JSON object: without
+// the values of fields that are hidden, without what looks like a secret anywhere
+// inside them, and with long texts cut. It is nil when args are no JSON object.
+func (r *Row) Recorded(args json.RawMessage) json.RawMessage {
+	if len(args) == 0 || !gjson.ValidBytes(args) {
+		return nil
+	}
+	root := gjson.ParseBytes(args)
+	if !root.IsObject() {
+		return nil
+	}
+	_, byName := r.lookup()
+	out := []byte{'{'}
+	root.ForEach(func(key, value gjson.Result) bool {
+		before := len(out)
+		if before > 1 {
+			out = append(out, ',')
+		}
+		out = append(appendQuoted(out, shortened(key.Str)), ':')
+		switch p := byName[key.Str]; {
+		case p == nil:
+			out = append(out, `"(no argument)"`...) // whatever it holds was not sent
+		case p.hide:
+			out = append(append(append(out, `"(hidden, `...), strconv.Itoa(len(value.String()))...), ` bytes)"`...)
+		default:
+			out = appendRecorded(out, key.Str, value)
+		}
+		if len(out) > maxRecorded {
+			out = out[:before]
+			if before > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, `"…":"cut"`...)
+			return false
+		}
+		return true
+	})
+	return append(out, '}')
+}
+
+// appendRecorded appends a value without secrets; key is the member it stands in.
+func appendRecorded(dst []byte, key string, v gjson.Result) []byte {
+	switch {
+	case v.IsObject():
+		dst = append(dst, '{')
+		first := true
+		v.ForEach(func(name, value gjson.Result) bool {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(appendQuoted(dst, shortened(name.Str)), ':')
+			dst = appendRecorded(dst, name.Str, value)
+			return len(dst) <= 2*maxRecorded
+		})
+		return append(dst, '}')
+	case v.IsArray():
+		dst = append(dst, '[')
+		first := true
+		v.ForEach(func(_, value gjson.Result) bool {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = appendRecorded(dst, key, value)
+			return len(dst) <= 2*maxRecorded
+		})
+		return append(dst, ']')
+	case v.Type == gjson.String:
+		return appendQuoted(dst, shortened(recordedText(key, v.Str)))
+	}
+	return append(dst, v.Raw...)
+}
+
+// recordedText is a text without what looks like a secret in it: the whole of a
+// member named like one, the literals of SQL that speaks of one, and everything
+// behind the question mark of an address.
+func recordedText(key, text string) string {
+	if namesSecret(key) && text != "" && !strings.HasPrefix(text, "{{secrets/") {
+		return Hidden
+	}
+	if scheme := strings.Index(text, "://"); scheme >= 0 && !strings.ContainsAny(text, " \n") {
+		if i := strings.IndexByte(text, '?'); i >= 0 {
+			text = text[:i] + "?…"
+		}
+		if at := strings.IndexByte(text[scheme+3:], '@'); at >= 0 && !strings.Contains(text[scheme+3:scheme+3+at], "/") {
+			text = text[:scheme+3] + "…" + text[scheme+3+at:]
+		}
+		return text
+	}
+	if namesSecret(text) {
+		return withoutLiterals(text)
+	}
+	return text
+}
+
+// namesSecret reports whether a name, or a text, has a word of secrets in it.
+// Tokens that page a list or make a call repeatable are none.
+func namesSecret(name string) bool {
+	lower := strings.ToLower(name)
+	if lower == "page_token" || lower == "idempotency_token" || lower == "max_result_tokens" {
+		return false
+	}
+	return slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(lower, part) })
+}
+
+// withoutLiterals empties the quoted parts of a text. Where quotes do not match,
+// the rest goes too.
+func withoutLiterals(text string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexAny(text, `'"`)
+		if i < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		quote := text[i]
+		b.WriteString(text[:i])
+		b.WriteByte(quote)
+		b.WriteString("…")
+		end := i + 1
+		for end < len(text) && text[end] != quote {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(text) {
+			return b.String()
+		}
+		b.WriteByte(quote)
+		text = text[end+1:]
+	}
+}
+
+// shortened cuts a text for an audit line.
+func shortened(text string) string {
+	if len(text) <= maxRecordedText {
+		return text
+	}
+	n := maxRecordedText
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "… " + strconv.Itoa(len(text)-n) + " more bytes"
+}
+
+func appendQuoted(dst []byte, text string) []byte {
+	quoted, err := json.Marshal(text)
+	if err != nil { // a string cannot fail
+		panic(err)
+	}
+	return append(dst, quoted...)
+}
