@@ -76,6 +76,26 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 	return out, nil
 }
 
+// encodeRequest makes one line of a request of our own; without an id it is a
+// notification.
+func encodeRequest(id string, method mcp.MCPMethod, params any) (*outgoing, error) {
+	out := &outgoing{}
+	out.WriteString(`{"jsonrpc":"2.0",`)
+	if id != "" {
+		out.WriteString(`"id":`)
+		out.text(id)
+		out.WriteByte(',')
+	}
+	out.WriteString(`"method":`)
+	out.text(string(method))
+	out.WriteString(`,"params":`)
+	if err := encodeValue(out, params); err != nil {
+		return nil, err
+	}
+	out.WriteString("}\n")
+	return out, nil
+}
+
 // encodeResult writes tool results itself: mcp-go builds and compacts them
 // several times over, which a result of some megabytes pays for in memory.
 func encodeResult(out *outgoing, result any) error {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -11,6 +12,7 @@ import (
 // session is what mcp-go knows of the client at the other end of a stream.
 type session struct {
 	notifications chan mcp.JSONRPCNotification
+	questions     *questions
 	initialized   atomic.Bool
 
 	mu           sync.RWMutex
@@ -21,8 +23,9 @@ type session struct {
 }
 
 var (
-	_ server.SessionWithClientInfo = (*session)(nil)
-	_ server.SessionWithLogging    = (*session)(nil)
+	_ server.SessionWithClientInfo  = (*session)(nil)
+	_ server.SessionWithLogging     = (*session)(nil)
+	_ server.SessionWithElicitation = (*session)(nil)
 )
 
 func newSession() *session {
@@ -42,36 +45,74 @@ func (s *session) GetClientInfo() mcp.Implementation {
 	return s.client
 }
 
-func (s *session) SetClientInfo(client mcp.Implementation) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.client = client
-}
-
 func (s *session) GetClientCapabilities() mcp.ClientCapabilities {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.capabilities
 }
 
-func (s *session) SetClientCapabilities(capabilities mcp.ClientCapabilities) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.capabilities = capabilities
-}
-
-// ProtocolVersion is the negotiated version, or the one of the latest request of
-// a client that does not negotiate (2026-07-28 on).
+// ProtocolVersion is the negotiated version; empty for a client that does not
+// negotiate (2026-07-28 on).
 func (s *session) ProtocolVersion() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.protocol
 }
 
-func (s *session) SetProtocolVersion(version string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.protocol = version
+// SetClientInfo and SetClientCapabilities do nothing: mcp-go calls them with what
+// each request of a client of 2026-07-28 says of itself, which holds for that
+// request alone. What holds for the session comes by a handshake.
+func (s *session) SetClientInfo(mcp.Implementation) {}
+
+func (s *session) SetClientCapabilities(mcp.ClientCapabilities) {}
+
+// handshake is the session while initialize is served.
+type handshake struct {
+	*session
+	client       mcp.Implementation
+	capabilities mcp.ClientCapabilities
+}
+
+func (h *handshake) SetClientInfo(client mcp.Implementation) { h.client = client }
+
+func (h *handshake) SetClientCapabilities(capabilities mcp.ClientCapabilities) {
+	h.capabilities = capabilities
+}
+
+// SetProtocolVersion is the last step of an initialize that succeeded, and of
+// nothing else.
+func (h *handshake) SetProtocolVersion(version string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.session.client, h.session.capabilities, h.protocol = h.client, h.capabilities, version
+}
+
+// RequestElicitation asks the person through the client and waits for the answer,
+// until ctx ends and for 10 minutes at most. A client that did not declare at
+// initialize that it can is never asked: it would not answer, and the call would
+// hang. The content of the result is a json.RawMessage, or nil.
+func (s *session) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	if server.IsModernRequest(ctx) || !s.elicits(request.Params.Mode) {
+		return nil, server.ErrElicitationNotSupported
+	}
+	answer, err := s.questions.ask(ctx, mcp.MethodElicitationCreate, request.Params)
+	if err != nil {
+		return nil, err
+	}
+	return elicited(answer)
+}
+
+// elicits reports whether the client declared that mode of elicitation. One that
+// names no mode means forms.
+func (s *session) elicits(mode string) bool {
+	declared := s.GetClientCapabilities().Elicitation
+	switch {
+	case declared == nil:
+		return false
+	case mode == mcp.ElicitationModeURL:
+		return declared.URL != nil
+	}
+	return declared.Form != nil || declared.URL == nil
 }
 
 func (s *session) GetLogLevel() mcp.LoggingLevel {

@@ -67,6 +67,7 @@ func (s *Stdio) Run(ctx context.Context) error {
 	s.slots = make(chan struct{}, maxInFlight)
 	s.inFlight = make(map[string]context.CancelFunc)
 	s.writer = newWriter(s.Out, s.session.notifications)
+	s.session.questions = newQuestions(s.writer)
 	if err := s.Server.RegisterSession(requests, s.session); err != nil {
 		return fmt.Errorf("register the stdio session: %w", err)
 	}
@@ -79,6 +80,7 @@ func (s *Stdio) Run(ctx context.Context) error {
 	defer close(stop)
 	go readLines(s.In, lines, stop)
 	err := s.loop(ctx, lines)
+	s.session.questions.end() // nothing reads answers from here on
 	s.drain(abort)
 	return errors.Join(err, s.writer.close())
 }
@@ -126,6 +128,9 @@ func (s *Stdio) drain(abort context.CancelFunc) {
 // receive handles one line; it returns at once.
 func (s *Stdio) receive(l line) {
 	if l.tooLong {
+		if s.session.questions.answer(l.id, nil) {
+			return
+		}
 		s.refuse(l.id, mcp.INVALID_REQUEST, fmt.Sprintf("the message is longer than %d MiB; pass large contents by local_path", maxLine>>20))
 		return
 	}
@@ -134,18 +139,24 @@ func (s *Stdio) receive(l line) {
 	}
 	message, problem := parse(l.text)
 	if problem != nil {
+		if s.session.questions.answer(message.id, nil) { // a client takes no answer to its answer
+			return
+		}
 		s.refuse(message.id, problem.code, problem.text)
 		return
 	}
 	switch {
-	case message.method == "": // an answer to a request of ours; none is ever sent
-		s.Log.Debug("ignored an unasked response")
+	case message.method == "":
+		if !s.session.questions.answer(message.id, message.raw) {
+			s.Log.Debug("ignored an answer that nobody waits for")
+		}
 	case message.method == string(mcp.MethodNotificationCancelled):
 		s.cancel(gjson.GetBytes(message.raw, "params.requestId").Raw)
 	case message.id == nil:
 		s.Server.HandleMessage(s.ctx, message.raw)
 	case message.method == string(mcp.MethodInitialize):
-		s.send(s.answer(message, s.ctx)) // in order: what follows may rely on it
+		ctx := s.Server.WithContext(s.ctx, &handshake{session: s.session})
+		s.send(s.answer(message, ctx)) // in order: what follows may rely on it
 	default:
 		s.start(message)
 	}

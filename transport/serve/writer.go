@@ -17,7 +17,7 @@ import (
 // sent before an answer arrives before it. mcp-go's own writers race here.
 type writer struct {
 	out       io.Writer
-	responses chan *outgoing
+	responses chan *outgoing // and requests of ours
 	notes     <-chan mcp.JSONRPCNotification
 	broken    chan struct{} // closed when out cannot be written any more
 	err       error         // why; read after broken
@@ -32,12 +32,13 @@ func newWriter(out io.Writer, notes <-chan mcp.JSONRPCNotification) *writer {
 	return w
 }
 
-// write queues one message. After a failure
-// messages are dropped: nobody is there to read them.
+// write queues one message. After a failure, and after the end, messages are
+// dropped: nobody is there to read them.
 func (w *writer) write(message *outgoing) {
 	select {
 	case w.responses <- message:
 	case <-w.broken:
+	case <-w.done:
 	}
 }
 
