@@ -35,7 +35,8 @@ func TestAnswerThatCannotBeEncoded(t *testing.T) {
 }
 
 // Trap: elicitation is sent to clients that cannot answer it, and the call hangs.
-// Our session offers none, so that a tool which asks gets an error at once.
+// Our session asks only those that declared it, so that a tool which asks others
+// gets an error at once.
 func TestElicitationDoesNotHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var srv *server.MCPServer
