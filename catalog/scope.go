@@ -1,5 +1,11 @@
 package catalog
 
+import (
+	"encoding/json"
+
+	"github.com/tidwall/gjson"
+)
+
 // Scope is a kind of object that a policy can narrow, by its word in the policy
 // file.
 type Scope string
@@ -64,6 +70,28 @@ func (r *Row) fillTouches(values map[string]string) []Touch {
 		}
 	}
 	return touched
+}
+
+// Outcome fills Then from an answer: "run 42 began". It is empty when the answer
+// does not have what Then names.
+func (r *Row) Outcome(answer []byte) string { return fillAnswer(r.Then, answer, nil) }
+
+// TakenBack fills Undo, from the answer and from the arguments of the call.
+func (c *Call) TakenBack(answer []byte) string { return fillAnswer(c.Row.Undo, answer, c.Args) }
+
+func fillAnswer(pattern string, answer []byte, args map[string]json.RawMessage) string {
+	if pattern == "" {
+		return ""
+	}
+	values := map[string]string{}
+	for _, name := range holesOf(pattern) {
+		if v := gjson.GetBytes(answer, name); v.Exists() {
+			values[name] = v.String()
+		} else if raw, ok := args[name]; ok {
+			values[name] = gjson.ParseBytes(raw).String()
+		}
+	}
+	return fillObject(pattern, values)
 }
 
 // Deduplicated reports whether the same call again, soon after, answers with what

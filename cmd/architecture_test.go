@@ -17,7 +17,10 @@ import (
 var allowed = map[string][]string{
 	"catalog":                       {},
 	"auth":                          {},
-	"tools":                         {"catalog"},
+	"tools":                         {"catalog", "tools/audit", "tools/policy"},
+	"tools/policy":                  {"catalog", "tools/sqlguard"},
+	"tools/audit":                   {},
+	"tools/sqlguard":                {},
 	"transport/serve":               {},
 	"transport/rest":                {"catalog"},
 	"transport/sandbox":             {"transport/sandbox/engine"},

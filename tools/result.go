@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,9 +15,13 @@ import (
 // with --structured the structured form and a line about it. It is built anew for
 // every call, because mcp-go writes into it.
 func (s *Server) result(tool string, answer []byte, err error) *mcp.CallToolResult {
+	if u := (*awaiting)(nil); errors.As(err, &u) {
+		answer, err = u.result, nil
+	}
 	if err != nil {
 		return failed(err)
 	}
+	answer = cleaned(answer)
 	if !s.structured {
 		return &mcp.CallToolResult{Content: text(view(answer))}
 	}
@@ -29,6 +34,9 @@ func failed(err error) *mcp.CallToolResult {
 	e := catalog.AsError(err)
 	var o object
 	o.text("kind", string(e.Kind))
+	if e.Quoted {
+		o.untrusted("message")
+	}
 	o.text("message", bounded(e.Message))
 	o.text("advice", bounded(e.Advice))
 	if e.RequestID != "" {
@@ -37,7 +45,7 @@ func failed(err error) *mcp.CallToolResult {
 	if e.Status != 0 {
 		o.integer("status", int64(e.Status))
 	}
-	encoded := fmt.Appendf(nil, `{"error":%s}`, o.bytes())
+	encoded, _ := catalog.CleanJSON(fmt.Appendf(nil, `{"error":%s}`, o.bytes()))
 	return &mcp.CallToolResult{IsError: true, Content: text(string(encoded)), RawStructuredContent: encoded}
 }
 

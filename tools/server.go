@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/audit"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -47,6 +48,10 @@ type Config struct {
 	ResultTokens int         // 0: DefaultResultTokens
 	Structured   bool        // structured content with a line of text, in place of text
 	AllowDirs    []string    // directories that local_path may use; none by default
+	Policies     Policies    // nil: no policy file
+	Audit        *audit.Log  // nil: nothing is written down
+	AuditNeed    AuditNeed   // what an audit log that cannot be written stops; "": AuditWrites
+	StateDir     string      // where confirmations outlive the process; "": they do not
 	Log          *zap.Logger
 }
 
@@ -63,6 +68,17 @@ type Server struct {
 	structured bool
 	dirs       []string
 	log        *zap.Logger
+
+	policies      Policies
+	ruled         *ruled
+	audit         *audit.Log
+	auditNeed     AuditNeed
+	confirmations *confirmations
+	duplicates    *duplicates
+	identities    *identities   // of the workspace
+	lookups       *lookups      // likewise
+	host          func() string // of the workspace, as audit names it; nil: its name
+
 	manifests  manifests
 	saving     *inUse         // local files that downloads write
 	background sync.WaitGroup // clean-up that outlives its call
@@ -92,6 +108,8 @@ func New(cfg Config) *Server {
 		access: cfg.Access, structured: cfg.Structured,
 		budget: max(cmp.Or(cfg.ResultTokens, DefaultResultTokens)*4-envelope, 200),
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
+		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
+		confirmations: newConfirmations(cfg.StateDir, time.Now), duplicates: newDuplicates(time.Now),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -223,28 +241,6 @@ func (s *Server) panicked(tool string, panicked any) error {
 		Message: tool + ": a fault of this server stopped the call",
 		Advice:  "Check whether it took effect before you repeat a write. Please report it; the server's log has the details.",
 	}
-}
-
-func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMessage) ([]byte, error) {
-	if err := s.access.check(row); err != nil {
-		return nil, err
-	}
-	call, err := row.Bind(args)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	think := thinking[row.Name]
-	switch {
-	case think != nil:
-		return think(s, ctx, call)
-	case row.Items != "":
-		return s.list(ctx, call)
-	case len(row.Gather) > 0:
-		return s.gather(ctx, call)
-	}
-	return s.plain(ctx, call)
 }
 
 // plain passes a call on and keeps of its answer what the row declares.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"brickmcp/catalog"
 
@@ -25,6 +26,12 @@ type Workspace struct {
 	// WhoAmI tells who is asking there, as the JSON that the whoami tool answers;
 	// nil: there is no such tool.
 	WhoAmI func(context.Context) (json.RawMessage, error)
+
+	// Identify asks the workspace who is signed in; nil: nobody knows.
+	Identify func(context.Context) (Identity, error)
+
+	// Host names the workspace in audit lines; nil: Name does.
+	Host func() string
 }
 
 // profileArgument picks a workspace when there are several. The schemas name it
@@ -44,9 +51,16 @@ func (s *Server) several() bool { return len(s.workspaces) > 1 }
 
 // sibling is the same server in another workspace, without an MCP side of its own.
 func (s *Server) sibling(w Workspace) *Server {
+	api := w.API
+	if s.audit != nil {
+		api = tracing{w.API}
+	}
 	return &Server{
-		name: w.Name, api: w.API, links: w.Links, who: w.WhoAmI,
+		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
+		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
+		confirmations: s.confirmations, duplicates: s.duplicates,
+		identities: &identities{ask: w.Identify, now: time.Now}, lookups: &lookups{api: api, now: time.Now},
 	}
 }
 

@@ -1,0 +1,296 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"brickmcp/catalog"
+	"brickmcp/tools/policy"
+
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+)
+
+// Policies hands out the policy that is in force.
+type Policies interface {
+	// Current is read for every call. Its error means that nothing is allowed.
+	Current() (*policy.Policy, error)
+}
+
+// confirmArgument is the token of a call that was confirmed. Every tool takes it;
+// no schema shows it, because the answer that asks for it says so.
+const confirmArgument = "confirm_token"
+
+// answer is one call from policy to audit line: judged, confirmed where that is
+// asked for, done once, and written down.
+func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMessage) (answer []byte, err error) {
+	r := s.newRecord(ctx, row)
+	duplicate := false
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, s.panicked(row.Name, p)
+		}
+		r.end(ctx, answer, err, duplicate)
+	}()
+	token, args, err := takeToken(row.Name, args)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.recorded(ctx), callTime)
+	defer cancel()
+	call, d, err := s.judge(ctx, r, row, args)
+	if err != nil {
+		return nil, err
+	}
+	if d.Action == policy.Confirm && !d.Shadow {
+		if err := s.confirm(ctx, r, call, d, token, args); err != nil {
+			return nil, err
+		}
+	}
+	var earlier json.RawMessage
+	if !row.Effect.ReadOnly() {
+		earlier, _ = s.earlier(ctx, call) // without them there is no undo, and no other harm
+	}
+	if err := r.begin(earlier); err != nil {
+		return nil, err
+	}
+	if answer, duplicate, err = s.once(ctx, call, args); err != nil {
+		return nil, err
+	}
+	return s.annotated(r, call, earlier, answer, duplicate), nil
+}
+
+// judge binds a call and asks the access levels and the policy. An error refuses it.
+func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args json.RawMessage) (*catalog.Call, policy.Decision, error) {
+	d := policy.Decision{Action: policy.Allow, Rule: row.Group.ID + "=" + s.access.Level(row.Group).String()}
+	r.decided(d)
+	r.bound(nil, args, nil)
+	if err := s.access.check(row); err != nil {
+		return nil, d, err
+	}
+	rules, err := s.rules(ctx, row.Name)
+	if err != nil {
+		return nil, d, err
+	}
+	if rules != nil {
+		if d = rules.Tool(row); d.Action == policy.Deny && !d.Shadow {
+			r.decided(d)
+			return nil, d, denied(row.Name, d)
+		}
+	}
+	call, err := row.Bind(args)
+	if err != nil {
+		return nil, d, err
+	}
+	var objects []policy.Object
+	if rules != nil {
+		d, objects = rules.Judge(ctx, call, s.lookups)
+		r.decided(d)
+	}
+	r.bound(call, args, objects)
+	if d.Action == policy.Deny && !d.Shadow {
+		return nil, d, denied(call.About(), d)
+	}
+	return call, d, nil
+}
+
+// denied is the refusal of a policy, in words that a person can act on.
+func denied(about string, d policy.Decision) error {
+	where := d.File
+	if d.Line > 0 {
+		where = fmt.Sprintf("%s, line %d", d.File, d.Line)
+	}
+	advice := "Nothing was sent. Ask whoever runs this server if it is needed; whoami shows what is allowed."
+	if where != "" {
+		advice = "Nothing was sent. The rule is in " + where + "; ask whoever runs this server if it is needed. whoami shows what is allowed."
+	}
+	return &catalog.Error{Kind: catalog.Denied, Message: about + ": " + strings.TrimSuffix(d.Why, "."), Advice: advice}
+}
+
+// rules are what the policy says for whoever is behind ctx; nil without a policy.
+// A policy that cannot be read, or a user that it must know and cannot, allows
+// nothing.
+func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) {
+	if s.policies == nil {
+		return nil, nil
+	}
+	p, err := s.policies.Current()
+	if err != nil {
+		return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": nothing is allowed while the policy cannot be read: " + err.Error(),
+			Advice: "The person who runs this server must correct the policy file; it is read again at the next call. Nothing was sent."}
+	}
+	name, _ := Client(ctx)
+	subject := policy.Subject{Client: name}
+	if p.ByIdentity() {
+		who, err := s.identities.current(ctx)
+		var e *catalog.Error
+		switch {
+		case errors.As(err, &e) && e.Kind == catalog.SignIn:
+			return nil, err
+		case err != nil || who.User == "":
+			return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": the policy goes by user, and who is signed in cannot be found out" + because(err),
+				Advice: "Call again; if it stays, check the sign-in with whoami. Nothing was sent."}
+		}
+		subject.User, subject.Groups = who.User, who.Groups
+	}
+	return s.ruled.of(p, subject), nil
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + catalog.AsError(err).Message
+}
+
+// ruled keeps the rules of the subjects of one policy.
+type ruled struct {
+	mu     sync.Mutex
+	policy *policy.Policy
+	rules  map[string]*policy.Rules
+}
+
+func (k *ruled) of(p *policy.Policy, s policy.Subject) *policy.Rules {
+	key := s.Client + "\x00" + s.User + "\x00" + strings.Join(s.Groups, "\x00")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.policy != p || len(k.rules) > 1000 {
+		k.policy, k.rules = p, map[string]*policy.Rules{}
+	}
+	rules := k.rules[key]
+	if rules == nil {
+		rules = p.Rules(s)
+		k.rules[key] = rules
+	}
+	return rules
+}
+
+// awaiting is the outcome of a call that waits for its confirmation: nothing was
+// done, and its result says what would be.
+type awaiting struct {
+	token    string
+	question string // for a person
+	result   []byte
+}
+
+func (a *awaiting) Error() string { return "not confirmed" }
+
+// confirm lets a call through that brings a valid token, and tells any other what
+// it would do.
+func (s *Server) confirm(ctx context.Context, r *record, call *catalog.Call, d policy.Decision, token string, args json.RawMessage) error {
+	who, err := s.identities.current(ctx)
+	if err != nil {
+		return err
+	}
+	b := binding{User: who.User, Workspace: s.place(), Tool: call.Row.Name, Arguments: canonical(args)}
+	if token != "" {
+		if err := s.confirmations.redeem(token, b); err != nil {
+			return err
+		}
+		r.confirmed()
+		return nil
+	}
+	p, err := s.preview(ctx, call)
+	if err != nil {
+		return err
+	}
+	token, expires, err := s.confirmations.issue(b)
+	if err != nil {
+		return err
+	}
+	until := expires.UTC().Format(time.RFC3339)
+	if r != nil {
+		r.waits = until
+	}
+	var o object
+	o.text(confirmArgument, token)
+	o.text("expires_at", until)
+	o.text("what", p.What+" Nothing was done yet: to do it, call again with the same arguments and confirm_token.")
+	if d.Rule != "" {
+		o.text("rule", d.Rule)
+	}
+	p.append(&o)
+	return &awaiting{token: token, question: p.question(), result: fmt.Appendf(nil, `{"confirm":%s}`, o.bytes())}
+}
+
+// question is the preview for a person who is asked directly.
+func (p preview) question() string {
+	return strings.Join(append([]string{p.What}, p.Changes...), "\n")
+}
+
+// once does the call. A create that was just made is not made again.
+func (s *Server) once(ctx context.Context, call *catalog.Call, args json.RawMessage) (answer []byte, duplicate bool, err error) {
+	if !call.Row.Deduplicated() {
+		answer, err = s.perform(ctx, call)
+		return answer, false, err
+	}
+	force, _ := argument[bool](call, "force")
+	if args, err = sjson.DeleteBytes(slices.Clone(args), "force"); err != nil {
+		return nil, false, err
+	}
+	who, _ := s.identities.last()
+	b := binding{User: who.User, Workspace: s.place(), Tool: call.Row.Name, Arguments: canonical(args)}
+	return s.duplicates.do(ctx, b, force, func(ctx context.Context) ([]byte, error) { return s.perform(ctx, call) })
+}
+
+// perform does the call in the way of its tool.
+func (s *Server) perform(ctx context.Context, call *catalog.Call) ([]byte, error) {
+	row := call.Row
+	think := thinking[row.Name]
+	switch {
+	case think != nil:
+		return think(s, ctx, call)
+	case row.Items != "":
+		return s.list(ctx, call)
+	case len(row.Gather) > 0:
+		return s.gather(ctx, call)
+	}
+	return s.plain(ctx, call)
+}
+
+// annotated adds to an answer how to take the call back, and that it was not
+// repeated.
+func (s *Server) annotated(r *record, call *catalog.Call, earlier json.RawMessage, answer []byte, duplicate bool) []byte {
+	if call.Row.Effect.ReadOnly() || len(answer) < 2 || answer[len(answer)-1] != '}' {
+		return answer
+	}
+	kept := ""
+	if r != nil && r.told {
+		kept = r.line.Call
+	}
+	back := undo(call, earlier, answer, kept)
+	if back == "" && !duplicate {
+		return answer
+	}
+	o := object{buf: slices.Clone(answer[:len(answer)-1])}
+	if duplicate {
+		o.boolean("deduplicated", true)
+		o.text("note", "the same call was just made: this is its answer; force=true makes another")
+	}
+	if back != "" {
+		o.text("undo", back)
+	}
+	return o.bytes()
+}
+
+// takeToken takes the confirmation token out of the arguments.
+func takeToken(tool string, args json.RawMessage) (string, json.RawMessage, error) {
+	if len(args) == 0 || !gjson.ValidBytes(args) {
+		return "", args, nil
+	}
+	given := gjson.GetBytes(args, confirmArgument)
+	if !given.Exists() {
+		return "", args, nil
+	}
+	if given.Type != gjson.String && given.Type != gjson.Null {
+		return "", args, &catalog.Error{Kind: catalog.Invalid, Message: tool + `: "confirm_token" must be a string`, Advice: "Give the token of the answer that asks for it. Nothing was sent."}
+	}
+	rest, err := sjson.DeleteBytes(slices.Clone(args), confirmArgument)
+	return given.Str, rest, err
+}

@@ -1,0 +1,276 @@
+package tools
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"brickmcp/catalog"
+	"brickmcp/tools/audit"
+	"brickmcp/tools/policy"
+
+	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
+)
+
+// AuditNeed says what an audit log that cannot be written stops.
+type AuditNeed string
+
+// The needs, strictest first.
+const (
+	AuditAll    AuditNeed = "all"    // every call
+	AuditWrites AuditNeed = "writes" // whatever is no read; the default
+	AuditNone   AuditNeed = "none"   // nothing: what is lost is said in the server's log
+)
+
+// record is what one call leaves in the audit log: a line before anything is sent,
+// so that also a killed process leaves a trace of what it did, and a line before
+// the answer is given.
+type record struct {
+	s      *Server // of the workspace
+	row    *catalog.Row
+	began  time.Time
+	line   audit.Line
+	told   bool   // the line before was written
+	object string // what the call is about, with the name if it is known
+	waits  string // until when a confirmation is waited for
+
+	mu       sync.Mutex
+	requests []string
+}
+
+// maxRequestIDs bounds the request ids of one line: a list or a poll has many.
+const maxRequestIDs = 20
+
+type recordKey struct{}
+
+// newRecord begins the record of a call; nil when nothing is written down.
+func (s *Server) newRecord(ctx context.Context, row *catalog.Row) *record {
+	if s.audit == nil {
+		return nil
+	}
+	r := &record{s: s, row: row, began: time.Now()}
+	r.line = audit.Line{
+		Call: callID(), Client: clientOf(ctx), Tool: row.Name, Effect: row.Effect.String(), Workspace: s.place(),
+	}
+	if row.Group != nil {
+		r.line.Group, r.line.Endpoint = row.Group.ID, row.Endpoint()
+	}
+	who, _ := s.identities.last()
+	r.line.User, r.line.AuthType = who.User, who.AuthType
+	return r
+}
+
+// callID joins the lines of a call. It only has to be rare.
+func callID() string {
+	var b [6]byte
+	binary.BigEndian.PutUint16(b[:], uint16(rand.Uint32()))
+	binary.BigEndian.PutUint32(b[2:], rand.Uint32())
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// commandLine is the client of calls that no MCP client makes.
+const commandLine = "brickmcp call"
+
+func clientOf(ctx context.Context) string {
+	name, version := Client(ctx)
+	switch {
+	case name == "":
+		return commandLine
+	case version == "":
+		return clipped(name)
+	}
+	return clipped(name) + " " + clipped(version)
+}
+
+// clipped bounds what a client says of itself.
+func clipped(text string) string { return cutText(text, 100) }
+
+// bound tells the record what the call is about, once that is known.
+func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []policy.Object) {
+	if r == nil {
+		return
+	}
+	r.line.Arguments = r.row.Recorded(args)
+	if call == nil {
+		return
+	}
+	r.line.Object = call.Object
+	r.object = call.Object
+	for _, o := range objects {
+		if o.Name != "" && o.ID != "" && strings.HasSuffix(call.Object, " "+o.ID) {
+			r.object += fmt.Sprintf(" '%s'", clipped(o.Name))
+		}
+	}
+}
+
+func (r *record) decided(d policy.Decision) {
+	if r == nil {
+		return
+	}
+	r.line.Decision, r.line.Rule = string(d.Action), d.Rule
+	if d.Shadow {
+		r.line.Decision = "would " + string(d.Action)
+	}
+	if d.Line > 0 {
+		r.line.Rule = fmt.Sprintf("%s (%s:%d)", d.Rule, d.File, d.Line)
+	}
+}
+
+func (r *record) confirmed() {
+	if r != nil {
+		r.line.Decision = "confirmed"
+	}
+}
+
+// begin writes the line before anything is sent. Its error stops the call, as far
+// as the server is told to keep what it cannot write down from happening.
+func (r *record) begin(before json.RawMessage) error {
+	if r == nil {
+		return nil
+	}
+	line := r.line
+	line.Event, line.Before = "begin", before
+	line.Say = r.sentence("calls " + r.named() + "; " + r.allowedBy())
+	r.line.Before = before
+	err := r.s.audit.Write(&line)
+	r.told = err == nil
+	need := r.s.auditNeed
+	if err == nil || need == AuditNone || need != AuditAll && r.row.Effect.ReadOnly() {
+		return nil
+	}
+	return &catalog.Error{
+		Kind: catalog.Internal, Err: err,
+		Message: r.row.Name + ": it cannot be written down, so it was not done: " + err.Error(),
+		Advice:  "The person who runs this server must make the audit file writable (or choose another with --audit-file, or --audit-required none). Nothing was sent.",
+	}
+}
+
+// end writes the line of a call that is over.
+func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bool) {
+	if r == nil {
+		return
+	}
+	line := &r.line
+	line.DurationMS = float64(time.Since(r.began).Microseconds()) / 1000
+	line.Bytes = int64(len(answer))
+	if who, known := r.s.identities.settle(context.WithoutCancel(ctx)); known {
+		line.User, line.AuthType = who.User, who.AuthType
+	}
+	r.mu.Lock()
+	line.RequestIDs = slices.Clone(r.requests)
+	r.mu.Unlock()
+	line.Event, line.Outcome = "call", "ok"
+	switch e := (*catalog.Error)(nil); {
+	case r.waits != "":
+		line.Event, line.Outcome = "confirm", ""
+		line.Say = r.sentence("asked for " + r.named() + " and was told what it would do; it waits for confirmation until " + r.waits + " (" + line.Rule + ")")
+	case err != nil:
+		e = catalog.AsError(err)
+		line.Outcome, line.ErrorKind = "error", string(e.Kind)
+		if e.RequestID != "" && !slices.Contains(line.RequestIDs, e.RequestID) {
+			line.RequestIDs = append(line.RequestIDs, e.RequestID)
+		}
+		if e.Kind == catalog.Denied {
+			line.Event, line.Decision = "denied", "deny"
+			line.Say = r.sentence("was not allowed " + r.named() + ": " + e.Message)
+			break
+		}
+		line.Say = r.sentence("called " + r.named() + ", which failed (" + string(e.Kind) + "): " + e.Message + "; " + r.allowedBy())
+	default:
+		if n := gjson.GetBytes(answer, "returned"); n.Exists() {
+			line.Rows = n.Int()
+		}
+		did := strings.Replace(r.row.Did, "{}", r.object, 1)
+		if r.object == "" && strings.Contains(r.row.Did, "{}") {
+			did = "used " + r.row.Name
+		}
+		say := did + r.in() + "; " + r.allowedBy()
+		if duplicate {
+			line.Outcome = "deduplicated"
+			say += "; it repeats a call that was just made, so nothing was sent"
+		} else if came := r.row.Outcome(answer); came != "" {
+			say += "; " + came
+		}
+		line.Say = r.who() + " " + say
+	}
+	if werr := r.s.audit.Write(line); werr != nil {
+		r.s.log.Error("a call is not in the audit log", zap.String("tool", line.Tool), zap.Error(werr))
+	}
+}
+
+func (r *record) named() string {
+	if r.object == "" {
+		return r.row.Name
+	}
+	return r.row.Name + " on " + r.object
+}
+
+func (r *record) in() string {
+	if r.line.Workspace == "" {
+		return ""
+	}
+	return " in " + r.line.Workspace
+}
+
+func (r *record) who() string {
+	user := r.line.User
+	if user == "" {
+		user = "the signed-in user"
+	}
+	return r.line.Client + ", for " + user + ","
+}
+
+func (r *record) sentence(what string) string {
+	return r.who() + " " + what
+}
+
+func (r *record) allowedBy() string {
+	switch d := r.line.Decision; {
+	case d == "":
+		return "not judged"
+	case d == "confirmed":
+		return "confirmed, as " + r.line.Rule + " asks"
+	case strings.HasPrefix(d, "would "):
+		return "shadow mode: the policy " + d + " it by " + r.line.Rule
+	}
+	return "allowed by " + r.line.Rule
+}
+
+// recorded puts the record where the calls to the workspace find it.
+func (r *record) recorded(ctx context.Context) context.Context {
+	if r == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, recordKey{}, r)
+}
+
+// tracing keeps the request ids of a call for its record.
+type tracing struct{ catalog.Caller }
+
+func (t tracing) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer, error) {
+	answer, err := t.Caller.Do(ctx, call)
+	if r, _ := ctx.Value(recordKey{}).(*record); r != nil && err == nil && answer.RequestID != "" {
+		r.mu.Lock()
+		if len(r.requests) < maxRequestIDs {
+			r.requests = append(r.requests, answer.RequestID)
+		}
+		r.mu.Unlock()
+	}
+	return answer, err
+}
+
+// place is the workspace as audit names it.
+func (s *Server) place() string {
+	if s.host != nil {
+		return s.host()
+	}
+	return s.name
+}
