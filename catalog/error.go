@@ -39,6 +39,10 @@ type Error struct {
 	Code      string // the API's own error_code; may be empty
 	Err       error  // the cause, for errors.Is; never shown
 
+	// Quoted says that the message has words of the workspace in it, which somebody
+	// else may have written: data for an agent, and no instruction.
+	Quoted bool
+
 	// MissingRoute says that the workspace has no such endpoint, as opposed to no
 	// such object.
 	MissingRoute bool
@@ -57,15 +61,21 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// MarshalJSON gives the settled shape {kind, message, advice, request_id?, status?}.
+// MarshalJSON gives the settled shape {kind, untrusted?, message, advice,
+// request_id?, status?}.
 func (e *Error) MarshalJSON() ([]byte, error) {
+	var untrusted []string
+	if e.Quoted {
+		untrusted = []string{"message"}
+	}
 	return json.Marshal(struct {
-		Kind      Kind   `json:"kind"`
-		Message   string `json:"message"`
-		Advice    string `json:"advice"`
-		RequestID string `json:"request_id,omitempty"`
-		Status    int    `json:"status,omitempty"`
-	}{e.Kind, e.Message, e.Advice, e.RequestID, e.Status})
+		Kind      Kind     `json:"kind"`
+		Untrusted []string `json:"untrusted,omitempty"`
+		Message   string   `json:"message"`
+		Advice    string   `json:"advice"`
+		RequestID string   `json:"request_id,omitempty"`
+		Status    int      `json:"status,omitempty"`
+	}{e.Kind, untrusted, e.Message, e.Advice, e.RequestID, e.Status})
 }
 
 // AsError finds the *Error in err, or wraps err as Internal.

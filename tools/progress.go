@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"brickmcp/catalog"
+
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
@@ -54,6 +56,7 @@ func Progress(ctx context.Context, message string) {
 		now = p.last + 0.001
 	}
 	p.last = now
+	message, _ = catalog.Clean(message)
 	// Best effort: a client that went away is noticed when the answer is written.
 	_ = p.server.SendNotificationToClient(ctx, "notifications/progress", map[string]any{
 		"progressToken": p.token, "progress": now, "message": message,
