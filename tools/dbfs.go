@@ -96,14 +96,14 @@ func (s *Server) putBlocks(ctx context.Context, call *catalog.Call, path string,
 // incomplete says what is left behind when a write in blocks breaks off.
 func incomplete(call *catalog.Call, written, size int64, err error) error {
 	cause := catalog.AsError(err)
-	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Err: err,
+	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Quoted: cause.Quoted, Err: err,
 		Message: fmt.Sprintf("%s: broke off after %d of %d bytes: %s", call.About(), written, size, cause.Message),
 		Advice:  "The file there is incomplete; write it again with overwrite=true."}
 }
 
 func notClosed(call *catalog.Call, written int64, err error) error {
 	cause := catalog.AsError(err)
-	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Err: err,
+	return &catalog.Error{Kind: cause.Kind, Status: cause.Status, Code: cause.Code, RequestID: cause.RequestID, Quoted: cause.Quoted, Err: err,
 		Message: fmt.Sprintf("%s: all %d bytes were sent, but the file could not be closed: %s", call.About(), written, cause.Message),
 		Advice:  "Check with dbfs_read that it is complete, or write it again with overwrite=true."}
 }

@@ -295,7 +295,7 @@ func (st statement) failed() error {
 	case kind != catalog.Invalid:
 		advice = "See what the message says; if it was only a moment's trouble, run the statement again after checking that it left nothing behind."
 	}
-	return &catalog.Error{Kind: kind, Code: code, RequestID: st.requestID, Status: 200, Advice: advice,
+	return &catalog.Error{Kind: kind, Code: code, RequestID: st.requestID, Status: 200, Advice: advice, Quoted: true,
 		Message: fmt.Sprintf("statement %s failed: %s: %s", st.id, code, cutText(message, 2000))}
 }
 

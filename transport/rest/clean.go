@@ -6,6 +6,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"brickmcp/catalog"
 )
 
 const (
@@ -28,13 +30,13 @@ var (
 )
 
 // clean makes a text from outside fit to show: one bounded line without stack
-// trace, tags, control characters, presigned queries and secrets. The hidden
+// trace, tags, escape sequences, control characters, presigned queries and secrets. The hidden
 // texts are taken out wherever they stand.
 func clean(s string, hidden ...string) string {
 	if len(s) > 16*maxMessage {
 		s = s[:16*maxMessage]
 	}
-	s = strings.ToValidUTF8(s, "")
+	s, _ = catalog.Clean(strings.ToValidUTF8(s, ""))
 	for _, h := range hidden {
 		if len(h) > 3 {
 			s = strings.ReplaceAll(s, h, "[hidden]")

@@ -22,6 +22,7 @@ type complaint struct {
 	help      string        // first link of Help
 	page      bool          // an HTML page came instead of an error
 	empty     bool          // nothing came
+	said      bool          // message or code are the workspace's own words
 }
 
 // complaintOf reads an answer; hidden are the texts that must not come back.
@@ -37,6 +38,7 @@ func complaintOf(status int, header http.Header, body []byte, hidden ...string) 
 		message = c.text(text)
 	}
 	c.message = clean(message, hidden...)
+	c.said = c.message != "" || c.code != ""
 	if c.message == "" {
 		c.empty = text == ""
 		c.message = "HTTP " + strconv.Itoa(status)

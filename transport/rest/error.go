@@ -51,7 +51,7 @@ func (x *exchange) hidden() []string {
 // status (contract README, section 5.1); a few cases are known by their text
 // only (section 5.2).
 func classify(call *catalog.Call, c *complaint) *failure {
-	f := &failure{Error: &catalog.Error{Status: c.status, Code: c.code, RequestID: c.requestID}, after: c.after}
+	f := &failure{Error: &catalog.Error{Status: c.status, Code: c.code, RequestID: c.requestID, Quoted: c.said}, after: c.after}
 	f.Kind = kindOf(call, c)
 	switch {
 	case missingRoute(c):
