@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"brickmcp/catalog"
 )
@@ -25,4 +26,9 @@ func (p preview) append(o *object) { o.raw("preview", "{}") }
 // earlier are the values that a write is about to replace, for audit and undo.
 func (s *Server) earlier(ctx context.Context, call *catalog.Call) (json.RawMessage, error) {
 	return nil, errors.ErrUnsupported
+}
+
+// trimAbout takes the name of the tool off a message that goes into another one.
+func trimAbout(message, tool string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(message, tool), ": ")
 }
