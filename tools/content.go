@@ -76,8 +76,10 @@ type piece struct {
 func (p piece) appendTo(o *object, room int) {
 	content, isText := beginning(p.content, room)
 	if isText {
+		o.untrusted(p.textName)
 		o.text(p.textName, string(content))
 	} else {
+		o.untrusted(p.bytesName)
 		o.text(p.bytesName, base64.StdEncoding.EncodeToString(content))
 	}
 	next := p.offset + int64(len(content))

@@ -74,16 +74,16 @@ func TestPieces(t *testing.T) {
 		room    int
 		want    string
 	}{
-		{"whole text", "a<b>\n", 0, 5, 100, `{"contents":"a<b>\n","size":5,"truncated":false}`},
-		{"empty", "", 0, 0, 100, `{"contents":"","size":0,"truncated":false}`},
-		{"rune cut at the end", "ab\xc3", 0, 9, 100, `{"contents":"ab","size":9,"truncated":true,"next_offset":2}`},
-		{"rune begun before", "\xbcb", 3, 5, 100, `{"contents_base64":"vA==","size":5,"truncated":true,"next_offset":4}`},
-		{"half a rune ends the file", "\xc3", 4, 5, 100, `{"contents_base64":"ww==","size":5,"truncated":false}`},
-		{"binary", "a\x00b", 0, 3, 100, `{"contents_base64":"YQBi","size":3,"truncated":false}`},
-		{"escapes count", "\n\n\n\n", 0, 4, 5, `{"contents":"\n\n","size":4,"truncated":true,"next_offset":2}`},
-		{"no room for the first rune", "😀x", 0, 5, 1, `{"contents":"😀","size":5,"truncated":true,"next_offset":4}`},
-		{"size unknown", "ab", 0, -1, 100, `{"contents":"ab","truncated":true,"next_offset":2}`},
-		{"size unknown, at the end", "", 2, -1, 100, `{"contents":"","truncated":false}`},
+		{"whole text", "a<b>\n", 0, 5, 100, `{"untrusted":["contents"],"contents":"a<b>\n","size":5,"truncated":false}`},
+		{"empty", "", 0, 0, 100, `{"untrusted":["contents"],"contents":"","size":0,"truncated":false}`},
+		{"rune cut at the end", "ab\xc3", 0, 9, 100, `{"untrusted":["contents"],"contents":"ab","size":9,"truncated":true,"next_offset":2}`},
+		{"rune begun before", "\xbcb", 3, 5, 100, `{"untrusted":["contents_base64"],"contents_base64":"vA==","size":5,"truncated":true,"next_offset":4}`},
+		{"half a rune ends the file", "\xc3", 4, 5, 100, `{"untrusted":["contents_base64"],"contents_base64":"ww==","size":5,"truncated":false}`},
+		{"binary", "a\x00b", 0, 3, 100, `{"untrusted":["contents_base64"],"contents_base64":"YQBi","size":3,"truncated":false}`},
+		{"escapes count", "\n\n\n\n", 0, 4, 5, `{"untrusted":["contents"],"contents":"\n\n","size":4,"truncated":true,"next_offset":2}`},
+		{"no room for the first rune", "😀x", 0, 5, 1, `{"untrusted":["contents"],"contents":"😀","size":5,"truncated":true,"next_offset":4}`},
+		{"size unknown", "ab", 0, -1, 100, `{"untrusted":["contents"],"contents":"ab","truncated":true,"next_offset":2}`},
+		{"size unknown, at the end", "", 2, -1, 100, `{"untrusted":["contents"],"contents":"","truncated":false}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var o object

@@ -191,11 +191,11 @@ func TestReadDBFS(t *testing.T) {
 func TestReadDBFSRange(t *testing.T) {
 	s := volumeServer(t, &dbfs{content: []byte("0123456789")}, 0)
 	for _, c := range []struct{ arguments, want string }{
-		{`"offset":2,"length":3`, `{"contents":"234","size":10,"truncated":true,"next_offset":5}`},
-		{`"offset":7,"length":3`, `{"contents":"789","size":10,"truncated":false}`},
-		{`"length":0`, `{"contents":"0123456789","size":10,"truncated":false}`},
-		{`"offset":10`, `{"contents":"","size":10,"truncated":false}`},
-		{`"offset":1000`, `{"contents":"","size":10,"truncated":false}`},
+		{`"offset":2,"length":3`, `{"untrusted":["contents"],"contents":"234","size":10,"truncated":true,"next_offset":5}`},
+		{`"offset":7,"length":3`, `{"untrusted":["contents"],"contents":"789","size":10,"truncated":false}`},
+		{`"length":0`, `{"untrusted":["contents"],"contents":"0123456789","size":10,"truncated":false}`},
+		{`"offset":10`, `{"untrusted":["contents"],"contents":"","size":10,"truncated":false}`},
+		{`"offset":1000`, `{"untrusted":["contents"],"contents":"","size":10,"truncated":false}`},
 	} {
 		if got := succeed(t, s, "dbfs_read", `{"path":"/f",`+c.arguments+`}`); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.arguments, got, c.want)
@@ -241,12 +241,12 @@ func TestExportWorkspace(t *testing.T) {
 		}}
 	}
 	for _, c := range []struct{ content, arguments, want string }{
-		{"x = 1\n", ``, `{"file_type":"py","contents":"x = 1\n","size":6,"truncated":false}`},
-		{"", ``, `{"file_type":"py","contents":"","size":0,"truncated":false}`},
-		{"PK\x03\x04\x00\xff", ``, `{"file_type":"py","contents_base64":"UEsDBAD/","size":6,"truncated":false}`},
-		{"0123456789", `,"offset":2,"length":3`, `{"file_type":"py","contents":"234","size":10,"truncated":true,"next_offset":5}`},
-		{"0123456789", `,"offset":10`, `{"file_type":"py","contents":"","size":10,"truncated":false}`},
-		{"aüb", `,"length":2`, `{"file_type":"py","contents":"a","size":4,"truncated":true,"next_offset":1}`},
+		{"x = 1\n", ``, `{"file_type":"py","untrusted":["contents"],"contents":"x = 1\n","size":6,"truncated":false}`},
+		{"", ``, `{"file_type":"py","untrusted":["contents"],"contents":"","size":0,"truncated":false}`},
+		{"PK\x03\x04\x00\xff", ``, `{"file_type":"py","untrusted":["contents_base64"],"contents_base64":"UEsDBAD/","size":6,"truncated":false}`},
+		{"0123456789", `,"offset":2,"length":3`, `{"file_type":"py","untrusted":["contents"],"contents":"234","size":10,"truncated":true,"next_offset":5}`},
+		{"0123456789", `,"offset":10`, `{"file_type":"py","untrusted":["contents"],"contents":"","size":10,"truncated":false}`},
+		{"aüb", `,"length":2`, `{"file_type":"py","untrusted":["contents"],"contents":"a","size":4,"truncated":true,"next_offset":1}`},
 	} {
 		if got := succeed(t, newServer(t, export(c.content), nil), "workspace_export", `{"path":"/a"`+c.arguments+`}`); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)

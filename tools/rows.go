@@ -135,6 +135,7 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 	head.text("state", st.state)
 	head.text("statement_id", st.id)
 	shortened := st.manifest.describe(&head, s.budget/2)
+	head.untrusted("rows")
 	head.name("rows")
 	head.buf = slices.Grow(head.buf, min(len(result.Raw), s.budget)+1024)
 	w := rowWriter{manifest: st.manifest, out: append(head.buf, '['), skip: skip, limit: s.budget, shortened: shortened}

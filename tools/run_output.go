@@ -3,6 +3,8 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"brickmcp/catalog"
@@ -21,10 +23,16 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	out := call.Projection().Append(nil, string(answer.Body))
+	// Cleaned at once: logs are full of colours, and a page's end may fall into one.
+	out, removed := catalog.CleanJSON(call.Projection().Append(nil, string(answer.Body)))
 	skip := call.Page.Skip
+	if removed > 0 && skip == 0 {
+		o := object{buf: out[:len(out)-1]}
+		o.integer(removedCharacters, int64(removed))
+		out = o.bytes()
+	}
 	if skip == 0 && len(out) <= s.budget {
-		return out, nil
+		return append(runMark(out, nil), out[1:]...), nil
 	}
 	texts := map[string]string{}
 	rest := out
@@ -40,7 +48,7 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 	case len(texts) == 0 && skip > 0:
 		return nil, behindEnd(call)
 	case len(texts) == 0:
-		return s.whole(out), nil
+		return s.whole(append(runMark(out, nil), out[1:]...)), nil
 	}
 	// What is not text in pieces is on every page; whole, if at all, on the first.
 	room := s.budget / 2
@@ -49,7 +57,8 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 	}
 	shortened := len(rest) > room
 	rest = shorten(rest, room)
-	end := windowEnd(texts, skip, s.budget-len(rest))
+	mark := runMark(rest, texts)
+	end := windowEnd(texts, skip, s.budget-len(mark)-len(rest))
 	more := false
 	for _, path := range runTexts {
 		text, ok := texts[path]
@@ -62,7 +71,7 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 			return nil, fmt.Errorf("put %s together: %w", path, err)
 		}
 	}
-	o := object{buf: rest[:len(rest)-1]}
+	o := object{buf: append(mark, rest[1:len(rest)-1]...)}
 	o.boolean("truncated", more)
 	if more {
 		o.text("next_page_token", catalog.Page{Skip: end}.String())
@@ -71,6 +80,30 @@ func (s *Server) runOutput(ctx context.Context, call *catalog.Call) ([]byte, err
 		o.shortened(shortNote)
 	}
 	return o.bytes(), nil
+}
+
+// runMark begins an object of a run's output. Whatever it has beside metadata, and
+// the texts that are still to be put into it, the task's code or data wrote.
+func runMark(output []byte, texts map[string]string) []byte {
+	var names []string
+	gjson.ParseBytes(output).ForEach(func(key, value gjson.Result) bool {
+		if (value.Type == gjson.String || value.IsObject()) && key.Str != "metadata" {
+			names = append(names, key.Str)
+		}
+		return true
+	})
+	for _, path := range runTexts {
+		name, _, _ := strings.Cut(path, ".")
+		if _, ok := texts[path]; ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return []byte{'{'}
+	}
+	var o object
+	o.untrusted(names...)
+	return append(o.buf, ',')
 }
 
 // windowEnd is the last byte up to which the texts, all from byte skip on, have

@@ -24,7 +24,7 @@ func TestStatementRows(t *testing.T) {
 	api := answering(succeeded(`["1","2.50","a"],["9007199254740993","0.1",null],["-7","12345678901234567890.12","x\"<y"]`, 3, ""))
 	got := succeed(t, newServer(t, api, nil), "sql_execute_statement", `{"statement":"SELECT 1","warehouse_id":"w"}`)
 	want := `{"state":"SUCCEEDED","statement_id":"st-1","columns":["n","d","s"],"types":["BIGINT","DECIMAL(38,2)","STRING"],` +
-		`"rows":[[1,2.50,"a"],["9007199254740993",0.1,null],[-7,"12345678901234567890.12","x\"<y"]],"returned":3,"truncated":false,"total_rows":3}`
+		`"untrusted":["rows"],"rows":[[1,2.50,"a"],["9007199254740993",0.1,null],[-7,"12345678901234567890.12","x\"<y"]],"returned":3,"truncated":false,"total_rows":3}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

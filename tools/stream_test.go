@@ -191,12 +191,12 @@ func TestDownloadRange(t *testing.T) {
 		arguments string
 		want      string
 	}{
-		{"range", &volume{content: []byte("0123456789")}, `,"offset":2,"length":3`, `{"contents":"234","size":10,"truncated":true,"next_offset":5}`},
-		{"to the end", &volume{content: []byte("0123456789")}, `,"offset":7,"length":30`, `{"contents":"789","size":10,"truncated":false}`},
-		{"range ignored", &volume{content: []byte("0123456789"), noRange: true}, `,"offset":2,"length":3`, `{"contents":"234","size":10,"truncated":true,"next_offset":5}`},
-		{"huge length", &volume{content: []byte("01")}, `,"offset":1,"length":9223372036854775807`, `{"contents":"1","size":2,"truncated":false}`},
-		{"a broken stream shows what came", &volume{content: []byte("0123456789"), breakAt: 6, breakWith: io.ErrUnexpectedEOF}, `,"offset":2`, `{"contents":"2345","size":10,"truncated":true,"next_offset":6}`},
-		{"a broken stream of unknown size", &volume{content: []byte("0123456789"), breakAt: 6, breakWith: io.ErrUnexpectedEOF, noSize: true}, `,"offset":2`, `{"contents":"2345","truncated":true,"next_offset":6}`},
+		{"range", &volume{content: []byte("0123456789")}, `,"offset":2,"length":3`, `{"untrusted":["contents"],"contents":"234","size":10,"truncated":true,"next_offset":5}`},
+		{"to the end", &volume{content: []byte("0123456789")}, `,"offset":7,"length":30`, `{"untrusted":["contents"],"contents":"789","size":10,"truncated":false}`},
+		{"range ignored", &volume{content: []byte("0123456789"), noRange: true}, `,"offset":2,"length":3`, `{"untrusted":["contents"],"contents":"234","size":10,"truncated":true,"next_offset":5}`},
+		{"huge length", &volume{content: []byte("01")}, `,"offset":1,"length":9223372036854775807`, `{"untrusted":["contents"],"contents":"1","size":2,"truncated":false}`},
+		{"a broken stream shows what came", &volume{content: []byte("0123456789"), breakAt: 6, breakWith: io.ErrUnexpectedEOF}, `,"offset":2`, `{"untrusted":["contents"],"contents":"2345","size":10,"truncated":true,"next_offset":6}`},
+		{"a broken stream of unknown size", &volume{content: []byte("0123456789"), breakAt: 6, breakWith: io.ErrUnexpectedEOF, noSize: true}, `,"offset":2`, `{"untrusted":["contents"],"contents":"2345","truncated":true,"next_offset":6}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := succeed(t, volumeServer(t, c.v, 0), "files_download", fmt.Sprintf(download, c.arguments)); got != c.want {
