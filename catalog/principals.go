@@ -109,6 +109,9 @@ type Me struct {
 	UserName    string `json:"userName"`
 	DisplayName string `json:"displayName"`
 	Active      bool   `json:"active"`
+	Groups      []struct {
+		Display string `json:"display"`
+	} `json:"groups"` // that the user is in directly, by the workspace's names
 }
 
 // GetMe says who is calling; the answer's X-Databricks-Org-Id header names the

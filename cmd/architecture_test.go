@@ -23,10 +23,11 @@ var allowed = map[string][]string{
 	"tools/sqlguard":                {},
 	"transport/serve":               {},
 	"transport/rest":                {"catalog"},
+	"transport/otlp":                {},
 	"transport/sandbox":             {"transport/sandbox/engine"},
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
-	"cmd/brickmcp":                  {"catalog", "tools", "auth", "transport/serve", "transport/rest", "transport/sandbox"},
+	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
 	"cmd/gen":                       {"catalog", "tools"},
 }
 
@@ -34,7 +35,7 @@ var allowed = map[string][]string{
 var reserved = map[string][]string{
 	"net/http": {
 		"catalog", // http.Header in Call and Answer only; see TestCatalogIsQuiet
-		"auth", "tools", "transport/rest", "transport/sandbox", "cmd/brickmcp",
+		"auth", "tools", "transport/rest", "transport/otlp", "transport/sandbox", "cmd/brickmcp",
 	},
 	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "cmd/brickmcp", "cmd/gen"},
 	"github.com/mark3labs/mcp-go/server": {"tools", "transport/serve"},

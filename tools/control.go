@@ -44,7 +44,7 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 	}
 	ctx, cancel := context.WithTimeout(r.recorded(ctx), callTime)
 	defer cancel()
-	call, d, err := s.judge(ctx, r, row, args)
+	call, d, rules, err := s.judge(ctx, r, row, args)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,7 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 	if err := r.begin(earlier); err != nil {
 		return nil, err
 	}
+	ctx = withRules(ctx, rules)
 	if answer, duplicate, err = s.once(ctx, call, args); err != nil {
 		return nil, err
 	}
@@ -67,26 +68,26 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 }
 
 // judge binds a call and asks the access levels and the policy. An error refuses it.
-func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args json.RawMessage) (*catalog.Call, policy.Decision, error) {
+func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args json.RawMessage) (*catalog.Call, policy.Decision, *policy.Rules, error) {
 	d := policy.Decision{Action: policy.Allow, Rule: row.Group.ID + "=" + s.access.Level(row.Group).String()}
 	r.decided(d)
 	r.bound(nil, args, nil)
 	if err := s.access.check(row); err != nil {
-		return nil, d, err
+		return nil, d, nil, err
 	}
 	rules, err := s.rules(ctx, row.Name)
 	if err != nil {
-		return nil, d, err
+		return nil, d, nil, err
 	}
 	if rules != nil {
 		if d = rules.Tool(row); d.Action == policy.Deny && !d.Shadow {
 			r.decided(d)
-			return nil, d, denied(row.Name, d)
+			return nil, d, nil, denied(row.Name, d)
 		}
 	}
 	call, err := row.Bind(args)
 	if err != nil {
-		return nil, d, err
+		return nil, d, nil, err
 	}
 	var objects []policy.Object
 	if rules != nil {
@@ -95,9 +96,9 @@ func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args js
 	}
 	r.bound(call, args, objects)
 	if d.Action == policy.Deny && !d.Shadow {
-		return nil, d, denied(call.About(), d)
+		return nil, d, nil, denied(call.About(), d)
 	}
-	return call, d, nil
+	return call, d, rules, nil
 }
 
 // denied is the refusal of a policy, in words that a person can act on.
@@ -140,6 +141,30 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 		subject.User, subject.Groups = who.User, who.Groups
 	}
 	return s.ruled.of(p, subject), nil
+}
+
+// lists says which tools the client behind ctx is shown. As long as it is not known
+// who is signed in, a policy that goes by user leaves nothing out: tools/list waits
+// for no network, and clients hear of it when the list has changed.
+func (s *Server) lists(ctx context.Context) func(*catalog.Row) bool {
+	if s.policies == nil {
+		return s.access.Allows
+	}
+	p, err := s.policies.Current()
+	if err != nil {
+		return func(*catalog.Row) bool { return false }
+	}
+	name, _ := Client(ctx)
+	subject := policy.Subject{Client: name}
+	if p.ByIdentity() {
+		who, known := s.identities.last()
+		if !known {
+			return s.access.Allows
+		}
+		subject.User, subject.Groups = who.User, who.Groups
+	}
+	rules := s.ruled.of(p, subject)
+	return func(row *catalog.Row) bool { return s.access.Allows(row) && rules.Lists(row) }
 }
 
 func because(err error) string {

@@ -31,6 +31,7 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		shortened bool
 	)
 	absent := newAbsent(call.Fields)
+	hides, withheld := s.hides(ctx, row), 0
 	for hop := 0; ; hop++ {
 		answer, err := s.ask(ctx, call)
 		if err != nil {
@@ -42,6 +43,10 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		eachItem(page.Get(row.Items), func(item gjson.Result) bool {
 			total++
 			if total <= call.Page.Skip {
+				return true
+			}
+			if hides != nil && hides(item) {
+				withheld++
 				return true
 			}
 			before := len(out)
@@ -81,6 +86,9 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 	tail.boolean("truncated", more)
 	if more {
 		tail.text("next_page_token", next.String())
+	}
+	if withheld > 0 {
+		tail.integer("withheld", int64(withheld)) // by the policy
 	}
 	if shortened {
 		tail.shortened(shortNote)

@@ -124,7 +124,7 @@ func New(cfg Config) *Server {
 	s.mcp = server.NewMCPServer("brickmcp", cfg.Version,
 		server.WithTitle("Databricks"),
 		server.WithInstructions(instructions),
-		server.WithToolCapabilities(false),
+		server.WithToolCapabilities(cfg.Policies != nil), // else the list never changes
 		server.WithHooks(hooks),
 	)
 	var all []server.ServerTool
@@ -140,6 +140,11 @@ func New(cfg Config) *Server {
 
 // MCP is the server to be served.
 func (s *Server) MCP() *server.MCPServer { return s.mcp }
+
+// ToolsChanged tells clients that tools/list may be different now.
+func (s *Server) ToolsChanged() {
+	s.mcp.SendNotificationToAllClients(mcp.MethodNotificationToolsListChanged, nil)
+}
 
 // Wait waits for clean-up that outlives its call, such as cancelling the
 // statement of a cancelled call.
@@ -176,14 +181,15 @@ func tool(row *catalog.Row) mcp.Tool {
 	}
 }
 
-// listTools completes tools/list: input schemas, and only the tools that the
-// access allows. A mcp-go filter would also refuse the others' calls, as "not
-// found": check says why.
-func (s *Server) listTools(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
+// listTools completes tools/list: input schemas, and only the tools that access
+// and policy allow. A mcp-go filter would also refuse the others' calls, as "not
+// found": judge says why.
+func (s *Server) listTools(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 	listed := result.Tools[:0]
+	lists := s.lists(ctx)
 	for _, t := range result.Tools {
 		row := catalog.Find(t.Name)
-		if row != nil && !s.access.Allows(row) {
+		if row != nil && !lists(row) {
 			continue
 		}
 		if row != nil {

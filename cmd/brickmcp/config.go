@@ -30,6 +30,9 @@ type config struct {
 	profile      string // the first of them
 	host         string
 	access       string
+	policy       string // file
+	auditFile    string
+	auditNeed    string
 	allowDirs    []string
 	resultTokens int
 	structured   bool
@@ -62,7 +65,10 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.oauthClientID, "oauth-client-id", "", "sign in with an OAuth app of your own, `ID` (default databricks-cli)")
 	flags.StringVar(&c.oauthScopes, "oauth-scopes", "", "sign in with these scopes, `LIST` with commas (default all-apis)")
 	flags.StringVar(&c.oauthUser, "oauth-user", "", "which `USER`, when several are signed in to one host (default who did last)")
-	flags.StringVar(&c.access, "access", "", "what agents may use: `LEVEL[,GROUP=LEVEL…]` with off, read, full (default read; full with --sandbox)")
+	flags.StringVar(&c.access, "access", "", "what agents may use: `LEVEL[,GROUP=LEVEL…]` with off, read, full (default read; full with --sandbox or --policy)")
+	flags.StringVar(&c.policy, "policy", "", "policy `FILE` (YAML) that narrows what agents may do; see docs/policy.md")
+	flags.StringVar(&c.auditFile, "audit-file", "", "`FILE` that every call is written to, or off (default audit.jsonl in the state directory)")
+	flags.StringVar(&c.auditNeed, "audit-required", string(tools.AuditWrites), "what stops when the audit file cannot be written: writes, all or none")
 	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
 	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")
 	flags.BoolVar(&c.structured, "structured", false, "answer with structured content and a line of text, in place of text")
@@ -140,6 +146,7 @@ func (c *config) pickProfile() error {
 // settings are the checked form of config.
 type settings struct {
 	access    tools.Access
+	auditNeed tools.AuditNeed
 	rateLimit rest.RateLimit
 	faults    []sandbox.Fault
 	dirs      []string
@@ -150,11 +157,15 @@ func (c *config) check() (settings, error) {
 	var s settings
 	var err error
 	spec := c.access
-	if spec == "" && c.sandbox {
-		spec = "full"
+	if spec == "" && (c.sandbox || c.policy != "") {
+		spec = "full" // the sandbox is nobody's, and a policy says itself what is allowed
 	}
 	if s.access, err = tools.ParseAccess(spec); err != nil {
 		return s, usagef("%w", err)
+	}
+	s.auditNeed = tools.AuditNeed(c.auditNeed)
+	if !slices.Contains([]tools.AuditNeed{tools.AuditWrites, tools.AuditAll, tools.AuditNone}, s.auditNeed) {
+		return s, usagef("--audit-required: %q is none of writes, all, none", c.auditNeed)
 	}
 	limit := c.rateLimit
 	if limit == "" {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
+	"brickmcp/tools/audit"
 	"brickmcp/transport/serve"
 
 	"github.com/mattn/go-isatty"
@@ -50,6 +52,7 @@ func (c *config) serve(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watchParent(ctx, stop)
+	a.begin(ctx)
 	err = (&serve.Stdio{Server: a.tools.MCP(), In: c.in, Out: c.out, Log: a.log, Drain: c.drain}).Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(farewell, c.drain))
 	defer cancel()
@@ -58,6 +61,24 @@ func (c *config) serve(ctx context.Context) (err error) {
 		a.log.Warn("the client went away", zap.Error(err))
 	}
 	return nil
+}
+
+// begin writes down that the server has started, and looks after its policy.
+func (a *app) begin(ctx context.Context) {
+	say := "brickmcp " + version + " began to serve " + a.place()
+	if a.policy != nil {
+		_, _ = a.policy.Current() // what is wrong with it is said by load
+		say += " under the policy " + filepath.Base(a.policy.path)
+		a.policy.watch(ctx)
+	}
+	note(a.audit, a.log, audit.Line{Event: "start", Workspace: a.workspace.hostName(), Outcome: "ok", Say: say})
+}
+
+func (a *app) place() string {
+	if host := a.workspace.hostName(); host != "" {
+		return host
+	}
+	return "a workspace that nobody is signed in to yet"
 }
 
 // greet tells a person at a terminal that this program talks to programs.

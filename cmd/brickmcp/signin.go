@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"brickmcp/auth"
+	"brickmcp/tools"
+	"brickmcp/tools/audit"
 	"brickmcp/transport/sandbox"
 
 	"go.uber.org/zap"
@@ -68,6 +70,46 @@ func (w *workspace) introduce() {
 		}
 		w.log.Info("signed in", zap.String("user", who.User), zap.String("workspace_id", who.WorkspaceID), zap.String("auth_type", who.AuthType), zap.String("host", who.Host))
 	})
+}
+
+// identify asks the workspace as whom calls go out. The first answer, and each that
+// names somebody else, is written down.
+func (w *workspace) identify(ctx context.Context) (tools.Identity, error) {
+	client, err := w.get()
+	if err != nil {
+		return tools.Identity{}, err
+	}
+	me, _, err := askMe(ctx, client)
+	if err != nil {
+		return tools.Identity{}, err
+	}
+	id, err := w.credential.Identity() // after the call: now there is a token
+	if err != nil {
+		return tools.Identity{}, signInError(err)
+	}
+	who := tools.Identity{User: me.UserName, AuthType: id.AuthType}
+	for _, g := range me.Groups {
+		who.Groups = append(who.Groups, g.Display)
+	}
+	if last := w.signedIn.Swap(&who.User); last == nil || *last != who.User {
+		note(w.audit, w.log, audit.Line{
+			Event: "signin", User: who.User, AuthType: who.AuthType, Workspace: w.hostName(), Outcome: "ok",
+			Say: who.User + " is signed in to " + w.hostName() + " by " + who.AuthType + "; calls go out as this user",
+		})
+	}
+	return who, nil
+}
+
+// hostName is the workspace as audit names it: its host. It asks nobody.
+func (w *workspace) hostName() string {
+	if w.roundTripper != nil {
+		return "sandbox"
+	}
+	id, err := w.credential.Identity()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(id.Host, "https://")
 }
 
 // close ends what runs in the background. It waits for a refresh of the token

@@ -15,6 +15,7 @@ import (
 	"brickmcp/auth"
 	"brickmcp/catalog"
 	"brickmcp/tools"
+	"brickmcp/tools/audit"
 	"brickmcp/transport/rest"
 	"brickmcp/transport/sandbox"
 
@@ -27,6 +28,8 @@ import (
 type app struct {
 	tools     *tools.Server
 	workspace *workspace
+	policy    *policyFile // nil: no policy file
+	audit     *audit.Log  // nil: off
 	log       *zap.Logger
 	close     func() error
 }
@@ -37,7 +40,7 @@ func (c *config) build() (*app, error) {
 		return nil, err
 	}
 	log := newLog(c.err, s.level, c.logFormat)
-	a := &app{log: log}
+	a := &app{log: log, audit: c.openAudit(log)}
 	var box *embedded
 	if c.sandbox {
 		box = &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
@@ -46,7 +49,7 @@ func (c *config) build() (*app, error) {
 	var spaces []*workspace
 	var named []tools.Workspace
 	for _, profile := range c.places() {
-		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving}
+		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving, audit: a.audit}
 		w.life, w.end = context.WithCancel(context.Background())
 		if box != nil {
 			w.credential, w.roundTripper = sandboxCredential(), box.open
@@ -54,22 +57,35 @@ func (c *config) build() (*app, error) {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON})
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, Identify: w.identify, Host: w.hostName})
 	}
 	a.close = func() error {
 		for _, w := range spaces {
 			w.close()
 		}
+		var errs []error
 		if box != nil {
-			return box.close()
+			errs = append(errs, box.close())
 		}
-		return nil
+		if a.audit != nil {
+			errs = append(errs, a.audit.Close())
+		}
+		return errors.Join(errs...)
 	}
 	a.workspace = spaces[0]
-	a.tools = tools.New(tools.Config{
+	config := tools.Config{
 		Version: version, Access: s.access, Workspaces: named,
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
-	})
+		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(),
+	}
+	if c.policy != "" {
+		a.policy = &policyFile{path: c.policy, log: log, audit: a.audit}
+		config.Policies = a.policy
+	}
+	a.tools = tools.New(config)
+	if a.policy != nil {
+		a.policy.changed = a.tools.ToolsChanged
+	}
 	return a, nil
 }
 
@@ -101,11 +117,13 @@ type workspace struct {
 	rateLimit    rest.RateLimit
 	access       map[string]allowance
 	introduces   bool // says in the log who is signed in
+	audit        *audit.Log
 
 	mu     sync.Mutex
 	client *rest.Client
 
 	introduced atomic.Bool
+	signedIn   atomic.Pointer[string] // the user that audit was told
 	background sync.WaitGroup
 	life       context.Context // of the background
 	end        context.CancelFunc
