@@ -35,10 +35,6 @@ func TestOnlyWhoDeclaredItIsAsked(t *testing.T) {
 		"by_result": func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { // mcp-go makes a request of it
 			return server.NewInputRequestBuilder("state").Elicit("q", question).ToolResult(), nil
 		},
-		"by_sampling": func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			_, err := srv.RequestSampling(ctx, mcp.CreateMessageRequest{})
-			return textResult(fmt.Sprint(err)), nil
-		},
 		"by_roots": func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			_, err := srv.RequestRoots(ctx, mcp.ListRootsRequest{})
 			return textResult(fmt.Sprint(err)), nil
