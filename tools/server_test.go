@@ -64,6 +64,8 @@ func TestErrorForm(t *testing.T) {
 			`{"error":{"kind":"missing","message":"no <job>","advice":"a & b"}}`},
 		{fmt.Errorf("wrapped: %w", &catalog.Error{Kind: catalog.Limited, Message: "m", Advice: "a", RequestID: "r", Status: 429}),
 			`{"error":{"kind":"limited","message":"m","advice":"a","request_id":"r","status":429}}`},
+		{&catalog.Error{Kind: catalog.Missing, Message: "no job", Advice: "a", Status: 404, Quoted: true},
+			`{"error":{"kind":"missing","untrusted":["message"],"message":"no job","advice":"a","status":404}}`},
 		{errors.New("odd"), `{"error":{"kind":"internal","message":"odd","advice":"This is a fault of the server, not of the call; report it."}}`},
 	} {
 		result := failed(c.err)
@@ -216,7 +218,7 @@ func TestProgress(t *testing.T) {
 					Progress(ctx, "waiting") // at the same moment
 				}
 				time.Sleep(90 * time.Millisecond)
-				Progress(ctx, "still waiting")
+				Progress(ctx, "still\u202e \x1b[31mwaiting")
 				late = ctx
 			})
 			s := newServer(t, api, nil)
@@ -239,7 +241,7 @@ func TestProgress(t *testing.T) {
 				note := <-client.notes
 				params := note.Params.AdditionalFields
 				number, _ := params["progress"].(float64)
-				if note.Method != "notifications/progress" || number <= last || params["progressToken"] == nil || params["message"] == "too late" {
+				if note.Method != "notifications/progress" || number <= last || params["progressToken"] == nil || params["message"] != "waiting" && params["message"] != "still waiting" {
 					t.Errorf("after %v: %+v", last, note)
 				}
 				last = number
