@@ -114,6 +114,15 @@ type Me struct {
 	} `json:"groups"` // that the user is in directly, by the workspace's names
 }
 
+// GroupNames are the groups by name.
+func (m Me) GroupNames() []string {
+	var names []string
+	for _, g := range m.Groups {
+		names = append(names, g.Display)
+	}
+	return names
+}
+
 // GetMe says who is calling; the answer's X-Databricks-Org-Id header names the
 // workspace.
 var GetMe = Define[GetMeRequest, Me](Row{

@@ -115,12 +115,9 @@ func (r *record) decided(d policy.Decision) {
 	if r == nil {
 		return
 	}
-	r.line.Decision, r.line.Rule = string(d.Action), d.Rule
+	r.line.Decision, r.line.Rule = string(d.Action), d.Place()
 	if d.Shadow {
 		r.line.Decision = "would " + string(d.Action)
-	}
-	if d.Line > 0 {
-		r.line.Rule = fmt.Sprintf("%s (%s:%d)", d.Rule, d.File, d.Line)
 	}
 }
 

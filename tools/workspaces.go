@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/policy"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -114,11 +115,12 @@ func (s *Server) signed(w *Server, answer []byte) []byte {
 }
 
 // WhoAmI is the one tool that is no endpoint: it tells an agent, and its person,
-// as whom calls go out and what they may do. Every access level has it.
+// as whom calls go out and what they may do, and of one call why it would be
+// allowed or not. Every access level has it.
 func WhoAmI() mcp.Tool {
 	return mcp.Tool{
-		Name: whoAmIName, Title: "Who am I", Description: "Show the signed-in user, workspace and access levels.",
-		RawInputSchema: json.RawMessage(`{"type":"object","properties":{}}`),
+		Name: whoAmIName, Title: "Who am I", Description: "Show the signed-in user, workspace and access levels, or why a call is allowed or not.",
+		RawInputSchema: json.RawMessage(`{"type":"object","properties":{"tool":{"type":"string","description":"Its name"},"arguments":{"type":"object","description":"Its arguments"}}}`),
 		Annotations: mcp.ToolAnnotation{
 			ReadOnlyHint: mcp.ToBoolPtr(true), DestructiveHint: mcp.ToBoolPtr(false),
 			IdempotentHint: mcp.ToBoolPtr(true), OpenWorldHint: mcp.ToBoolPtr(true),
@@ -152,34 +154,32 @@ func (s *Server) CallWhoAmI(ctx context.Context, args json.RawMessage) *mcp.Call
 }
 
 func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			answer, err = nil, s.panicked(whoAmIName, r)
-		}
-	}()
 	w, args, err := s.in(whoAmIName, args)
-	if err == nil {
-		err = noArguments(args)
-	}
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	r := w.newRecord(ctx, whoAmIRow)
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, s.panicked(whoAmIName, p)
+		}
+		r.end(ctx, answer, err, false)
+	}()
+	r.decided(policy.Decision{Action: policy.Allow, Rule: "every level"})
+	asked, err := bindQuestion(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.begin(nil); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.recorded(ctx), callTime)
 	defer cancel()
 	if answer, err = w.who(ctx); err != nil {
 		return nil, err
 	}
-	return s.signed(w, answer), nil
-}
-
-func noArguments(args json.RawMessage) error {
-	var first string
-	gjson.ParseBytes(args).ForEach(func(key, _ gjson.Result) bool {
-		first = key.Str
-		return false
-	})
-	if first == "" {
-		return nil
+	if asked.row != nil {
+		answer = w.explain(ctx, asked, answer)
 	}
-	return &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: unknown argument %q", whoAmIName, first), Advice: "It takes no arguments."}
+	return s.signed(w, answer), nil
 }

@@ -87,10 +87,7 @@ func (w *workspace) identify(ctx context.Context) (tools.Identity, error) {
 	if err != nil {
 		return tools.Identity{}, signInError(err)
 	}
-	who := tools.Identity{User: me.UserName, AuthType: id.AuthType}
-	for _, g := range me.Groups {
-		who.Groups = append(who.Groups, g.Display)
-	}
+	who := tools.Identity{User: me.UserName, Groups: me.GroupNames(), AuthType: id.AuthType}
 	if last := w.signedIn.Swap(&who.User); last == nil || *last != who.User {
 		note(w.audit, w.log, audit.Line{
 			Event: "signin", User: who.User, AuthType: who.AuthType, Workspace: w.hostName(), Outcome: "ok",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"brickmcp/auth"
 	"brickmcp/catalog"
 	"brickmcp/tools"
+	"brickmcp/tools/policy"
 
 	"github.com/spf13/cobra"
 )
@@ -27,6 +29,16 @@ type who struct {
 	ExpiresAt   *time.Time           `json:"expires_at"`   // of the token in hand; null when it has no known end
 	Scopes      []string             `json:"scopes"`       // empty: not a token with scopes
 	Access      map[string]allowance `json:"access"`       // by group
+	Policy      *policyReport        `json:"policy,omitempty"`
+
+	groups []string // of the user in the workspace
+}
+
+// policyReport says which policy narrows the access, and how.
+type policyReport struct {
+	File  string `json:"file"`
+	Mode  string `json:"mode"`            // enforce or shadow
+	Error string `json:"error,omitempty"` // why it cannot be used: nothing is allowed then
 }
 
 // allowance is the access level of one group.
@@ -80,7 +92,8 @@ func askMe(ctx context.Context, api catalog.Caller) (me catalog.Me, workspaceID 
 
 func describe(id *auth.Identity, me catalog.Me, workspaceID string, access map[string]allowance) *who {
 	out := &who{
-		User: me.UserName, AuthType: id.AuthType, Host: id.Host, Profile: id.Profile,
+		groups: me.GroupNames(),
+		User:   me.UserName, AuthType: id.AuthType, Host: id.Host, Profile: id.Profile,
 		WorkspaceID: workspaceID, Scopes: id.Scopes, Access: access,
 	}
 	if out.WorkspaceID == "" {
@@ -109,7 +122,10 @@ func (c *config) accessReport(access tools.Access) map[string]allowance {
 			general = where
 		}
 	}
-	if c.access == "" && c.sandbox {
+	switch {
+	case c.access == "" && c.policy != "":
+		general = "--policy"
+	case c.access == "" && c.sandbox:
 		general = "--sandbox"
 	}
 	report := map[string]allowance{}
@@ -121,6 +137,37 @@ func (c *config) accessReport(access tools.Access) map[string]allowance {
 		report[group.ID] = allowance{Level: access.Level(group).String(), Why: why}
 	}
 	return report
+}
+
+// under narrows the access to what the policy says for this user and client. The
+// reason is then the rule, with its place in the file.
+func (w *who) under(f *policyFile, client string) {
+	if f == nil {
+		return
+	}
+	p, err := f.Current()
+	w.Policy = &policyReport{File: filepath.Base(f.path), Mode: "enforce"}
+	if err != nil {
+		w.Policy.Error = err.Error()
+		for id := range w.Access {
+			w.Access[id] = allowance{Level: catalog.LevelOff.String(), Why: "the policy cannot be used"}
+		}
+		return
+	}
+	if p.Shadow() {
+		w.Policy.Mode = "shadow"
+		return
+	}
+	access := map[string]allowance{}
+	levels := p.Rules(policy.Subject{User: w.User, Groups: w.groups, Client: client}).Levels()
+	for id, has := range w.Access {
+		level, _ := catalog.ParseLevel(has.Level)
+		if d, ok := levels[id]; ok && (d.Has < level || has.Why == "--policy") {
+			has = allowance{Level: min(d.Has, level).String(), Why: d.Place()}
+		}
+		access[id] = has
+	}
+	w.Access = access
 }
 
 func (c *config) whoamiCommand() *cobra.Command {
@@ -136,6 +183,9 @@ func (c *config) whoamiCommand() *cobra.Command {
 			}
 			defer a.close()
 			who, err := a.workspace.who(cmd.Context())
+			if err == nil {
+				who.under(a.policy, "")
+			}
 			switch {
 			case err != nil && asJSON:
 				if err := printJSON(c.out, map[string]*catalog.Error{"error": catalog.AsError(err)}); err != nil {
@@ -187,6 +237,9 @@ func (w *who) print(out io.Writer, now time.Time) error {
 		line("expires at", fmt.Sprintf("%s (%s)", w.ExpiresAt.Format(time.RFC3339), left(w.ExpiresAt.Sub(now))))
 	}
 	line("scopes", strings.Join(w.Scopes, " "))
+	if w.Policy != nil {
+		line("policy", strings.TrimSuffix(w.Policy.File+" ("+w.Policy.Mode+") "+w.Policy.Error, " "))
+	}
 	name := "access"
 	for _, same := range w.sameAccess() {
 		line(name, same)

@@ -41,6 +41,9 @@ func (c *config) build() (*app, error) {
 	}
 	log := newLog(c.err, s.level, c.logFormat)
 	a := &app{log: log, audit: c.openAudit(log)}
+	if c.policy != "" {
+		a.policy = &policyFile{path: c.policy, log: log, audit: a.audit}
+	}
 	var box *embedded
 	if c.sandbox {
 		box = &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
@@ -49,7 +52,7 @@ func (c *config) build() (*app, error) {
 	var spaces []*workspace
 	var named []tools.Workspace
 	for _, profile := range c.places() {
-		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving, audit: a.audit}
+		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving, audit: a.audit, policy: a.policy}
 		w.life, w.end = context.WithCancel(context.Background())
 		if box != nil {
 			w.credential, w.roundTripper = sandboxCredential(), box.open
@@ -78,8 +81,7 @@ func (c *config) build() (*app, error) {
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
 		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(),
 	}
-	if c.policy != "" {
-		a.policy = &policyFile{path: c.policy, log: log, audit: a.audit}
+	if a.policy != nil {
 		config.Policies = a.policy
 	}
 	a.tools = tools.New(config)
@@ -104,6 +106,8 @@ func (w *workspace) whoJSON(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, _ := tools.Client(ctx)
+	who.under(w.policy, client)
 	return json.Marshal(who)
 }
 
@@ -118,6 +122,7 @@ type workspace struct {
 	access       map[string]allowance
 	introduces   bool // says in the log who is signed in
 	audit        *audit.Log
+	policy       *policyFile
 
 	mu     sync.Mutex
 	client *rest.Client
