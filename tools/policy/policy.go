@@ -8,9 +8,10 @@ package policy
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"brickmcp/catalog"
-	"brickmcp/tools/sqlguard"
 )
 
 // Subject is who calls.
@@ -64,45 +65,141 @@ type Lookup interface {
 }
 
 // Policy is a checked policy file. It is immutable.
-type Policy struct{}
+type Policy struct {
+	file       string // base name
+	shadow     bool
+	byIdentity bool
+	sections   []section // most specific first; the last one is the file itself
+}
 
 // None is the policy without a file: it allows whatever --access allows.
 func None() *Policy { return &Policy{} }
 
 // ByIdentity reports whether a section asks for a user or a group: the subject
 // must be known before anything is decided.
-func (p *Policy) ByIdentity() bool { return false }
+func (p *Policy) ByIdentity() bool { return p.byIdentity }
 
 // Shadow reports whether decisions are only to be written down.
-func (p *Policy) Shadow() bool { return false }
+func (p *Policy) Shadow() bool { return p.shadow }
 
-// Rules are what the policy says for one subject. They are immutable, and worth
-// keeping per subject.
-type Rules struct{}
+// The weight of a section is the sum of what it asks for. The file itself has
+// none.
+const (
+	byClient = 1
+	byGroup  = 2
+	byUser   = 4
+)
 
-// Rules gathers what holds for a subject.
-func (p *Policy) Rules(s Subject) *Rules { return &Rules{} }
+// section is what the file says for some subjects, or for all.
+type section struct {
+	user, group, client string // globs in lower case; empty: not asked for
+	weight              int
+	label               string // "section user ana@example.com: ", or empty
 
-// Lists reports whether tools/list shows the row's tool.
-func (r *Rules) Lists(row *catalog.Row) bool { return true }
-
-// Tool decides by level and tool alone, before arguments are known.
-func (r *Rules) Tool(row *catalog.Row) Decision { return Decision{Action: Allow} }
-
-// Judge decides a bound call. It returns the objects that the call reaches too.
-// What it cannot find out it refuses.
-func (r *Rules) Judge(ctx context.Context, call *catalog.Call, look Lookup) (Decision, []Object) {
-	return Decision{Action: Allow}, nil
+	fallback  *level
+	groups    map[string]level
+	tools     map[string]word
+	lists     map[catalog.Scope]*list
+	protected []protection
+	confirm   *preset
 }
 
-// Narrows reports whether objects of the scope are narrowed.
-func (r *Rules) Narrows(s catalog.Scope) bool { return false }
+// level is an access level that the file gives.
+type level struct {
+	catalog.Level
+	rule   string // with the section's label
+	line   int
+	weight int
+	byName bool // of the group, and not the default
+}
 
-// Shows reports whether an item stays in a list.
-func (r *Rules) Shows(o Object) bool { return true }
+// word is what the file says of one tool.
+type word struct {
+	action Action
+	rule   string
+	line   int
+	weight int
+}
 
-// SQL says what else counts as a read in a statement.
-func (r *Rules) SQL() sqlguard.Options { return sqlguard.Options{} }
+// preset makes all writes, or all destructive ones, ask.
+type preset struct {
+	writes bool
+	rule   string
+	line   int
+	weight int
+}
 
-// Levels is the level of every group by its id, with the rule behind it.
-func (r *Rules) Levels() map[string]Decision { return nil }
+// protection is a name or tag on which writes ask.
+type protection struct {
+	pattern string // in lower case
+	rule    string
+	line    int
+}
+
+// holds reports whether the section is about the subject.
+func (s *section) holds(who Subject) bool {
+	return (s.user == "" || who.User != "" && glob(s.user, strings.ToLower(who.User))) &&
+		(s.client == "" || who.Client != "" && glob(s.client, strings.ToLower(who.Client))) &&
+		(s.group == "" || slices.ContainsFunc(who.Groups, func(g string) bool { return glob(s.group, strings.ToLower(g)) }))
+}
+
+// Rules gathers what holds for a subject.
+func (p *Policy) Rules(s Subject) *Rules {
+	r := &Rules{file: p.file, shadow: p.shadow, levels: map[string]level{}, words: map[string]word{}, lists: map[catalog.Scope][]*list{}}
+	var holding []*section
+	for i := range p.sections {
+		if p.sections[i].holds(s) {
+			holding = append(holding, &p.sections[i])
+		}
+	}
+	for _, group := range catalog.Groups() {
+		r.levels[group.ID] = levelOf(holding, group.ID)
+	}
+	for _, section := range holding { // the most specific first
+		for tool, w := range section.tools {
+			if has, ok := r.words[tool]; !ok || has.weight == w.weight && narrower(w.action, has.action) {
+				r.words[tool] = w
+			}
+		}
+		for scope, l := range section.lists {
+			if has := r.lists[scope]; len(has) == 0 || has[0].weight == l.weight {
+				r.lists[scope] = append(has, l)
+				r.narrowed = r.narrowed || !l.any
+			}
+		}
+		r.protected = append(r.protected, section.protected...)
+		if section.confirm != nil {
+			r.presets = append(r.presets, *section.confirm)
+		}
+	}
+	for _, row := range catalog.All() {
+		if r.tools == nil {
+			r.tools = make(map[string]Decision, 64)
+		}
+		r.tools[row.Name] = r.decide(row)
+	}
+	return r
+}
+
+// levelOf is the level of a group: what the most specific section says that says
+// anything, the lowest of equally specific ones.
+func levelOf(holding []*section, group string) level {
+	found := level{Level: catalog.LevelFull, weight: -1}
+	for _, s := range holding {
+		if s.weight < found.weight {
+			break
+		}
+		l, ok := s.groups[group]
+		if !ok && s.fallback != nil {
+			l, ok = *s.fallback, true
+		}
+		if ok && (found.weight < 0 || l.Level < found.Level || l.Level == found.Level && l.byName && !found.byName) {
+			found = l
+		}
+	}
+	return found
+}
+
+func narrower(a, than Action) bool {
+	return a == Deny && than != Deny || a == Confirm && than == Allow
+}
