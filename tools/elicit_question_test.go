@@ -13,8 +13,44 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 	"go.uber.org/zap"
 )
+
+// A client that we did not write, in either era.
+func TestForeignClientReplies(t *testing.T) {
+	for _, version := range []string{"2025-06-18", "2025-11-25", "2026-07-28"} {
+		t.Run(version, func(t *testing.T) {
+			questions := 0
+			client := sdk.NewClient(&sdk.Implementation{Name: "c", Version: "1"}, &sdk.ClientOptions{
+				ElicitationHandler: func(_ context.Context, req *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+					questions++
+					if req.Params.Message != "Delete job 'n[1m'?" {
+						t.Errorf("asked %q", req.Params.Message)
+					}
+					return &sdk.ElicitResult{Action: "accept", Content: map[string]any{"sure": true}}, nil
+				},
+			})
+			in, out := serveAsking(t)
+			session, err := client.Connect(t.Context(), &sdk.IOTransport{Reader: out, Writer: in}, &sdk.ClientSessionOptions{ProtocolVersion: version})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer session.Close()
+			if spoken := session.InitializeResult().ProtocolVersion; spoken != version {
+				t.Errorf("the client speaks %s", spoken)
+			}
+			result, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "ask", Arguments: map[string]any{"n": 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := result.Content[0].(*sdk.TextContent)
+			if want := `accept|{"sure":true}|token of 1`; text == nil || text.Text != want || questions != 1 {
+				t.Errorf("%d questions brought %v, want %q", questions, text, want)
+			}
+		})
+	}
+}
 
 // otherSession is one that mcp-go brings with it, such as that of HTTP.
 type otherSession struct {

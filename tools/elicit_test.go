@@ -26,15 +26,9 @@ const (
 	sureForm   = `{"type":"object","properties":{"sure":{"type":"boolean"},"n":{"type":"integer"}},"required":["sure"]}`
 )
 
-// agent is an MCP client on the stdio loop, before a server whose tool ask puts
-// the question sure and says what came of it.
-type agent struct {
-	t     *testing.T
-	in    *io.PipeWriter
-	lines chan gjson.Result
-}
-
-func newAgent(t *testing.T) *agent {
+// serveAsking runs the stdio loop over pipes, until its input ends, before a
+// server whose tool ask puts the question sure and says what came of it.
+func serveAsking(t *testing.T) (in *io.PipeWriter, out *io.PipeReader) {
 	t.Helper()
 	s := &Server{log: zap.NewNop()}
 	srv := server.NewMCPServer("test", "1", server.WithToolCapabilities(false))
@@ -66,7 +60,6 @@ func newAgent(t *testing.T) *agent {
 	})
 	inRead, in := io.Pipe()
 	out, outWrite := io.Pipe()
-	a := &agent{t: t, in: in, lines: make(chan gjson.Result, 1000)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -75,6 +68,21 @@ func newAgent(t *testing.T) *agent {
 		}
 		outWrite.Close()
 	}()
+	t.Cleanup(func() { in.Close(); <-done })
+	return in, out
+}
+
+// agent is an MCP client on the stdio loop.
+type agent struct {
+	t     *testing.T
+	in    *io.PipeWriter
+	lines chan gjson.Result
+}
+
+func newAgent(t *testing.T) *agent {
+	t.Helper()
+	in, out := serveAsking(t)
+	a := &agent{t: t, in: in, lines: make(chan gjson.Result, 1000)}
 	go func() {
 		defer close(a.lines)
 		for reader := bufio.NewReader(out); ; {
@@ -85,7 +93,6 @@ func newAgent(t *testing.T) *agent {
 			a.lines <- gjson.ParseBytes(line)
 		}
 	}()
-	t.Cleanup(func() { in.Close(); <-done })
 	return a
 }
 
