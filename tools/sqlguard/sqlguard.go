@@ -52,16 +52,3 @@ func (r *Refusal) Error() string {
 	}
 	return b.String()
 }
-
-// Read returns what a statement reads, or a *Refusal when it is not provably a
-// read.
-func Read(text string, o Options) (*Query, error) {
-	return nil, &Refusal{Line: 1, Column: 1, Reason: "the statement is not understood", Instead: "Use sql_execute_statement."}
-}
-
-// Names lists every identifier chain and every string literal of any
-// statement, also of one that is no read: what it may touch. It never fails;
-// what cannot be tokenized gives nil, false.
-func Names(text string) (names []Name, ok bool) {
-	return nil, false
-}
