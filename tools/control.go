@@ -8,12 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"brickmcp/catalog"
 	"brickmcp/tools/policy"
 
-	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 )
 
@@ -22,10 +20,6 @@ type Policies interface {
 	// Current is read for every call. Its error means that nothing is allowed.
 	Current() (*policy.Policy, error)
 }
-
-// confirmArgument is the token of a call that was confirmed. Every tool takes it;
-// no schema shows it, because the answer that asks for it says so.
-const confirmArgument = "confirm_token"
 
 // answer is one call from policy to audit line: judged, confirmed where that is
 // asked for, done once, and written down.
@@ -196,59 +190,6 @@ func (k *ruled) of(p *policy.Policy, s policy.Subject) *policy.Rules {
 	return rules
 }
 
-// awaiting is the outcome of a call that waits for its confirmation: nothing was
-// done, and its result says what would be.
-type awaiting struct {
-	token    string
-	question string // for a person
-	result   []byte
-}
-
-func (a *awaiting) Error() string { return "not confirmed" }
-
-// confirm lets a call through that brings a valid token, and tells any other what
-// it would do.
-func (s *Server) confirm(ctx context.Context, r *record, call *catalog.Call, d policy.Decision, token string, args json.RawMessage) error {
-	who, err := s.identities.current(ctx)
-	if err != nil {
-		return err
-	}
-	b := binding{User: who.User, Workspace: s.place(), Tool: call.Row.Name, Arguments: canonical(args)}
-	if token != "" {
-		if err := s.confirmations.redeem(token, b); err != nil {
-			return err
-		}
-		r.confirmed()
-		return nil
-	}
-	p, err := s.preview(ctx, call)
-	if err != nil {
-		return err
-	}
-	token, expires, err := s.confirmations.issue(b)
-	if err != nil {
-		return err
-	}
-	until := expires.UTC().Format(time.RFC3339)
-	if r != nil {
-		r.waits = until
-	}
-	var o object
-	o.text(confirmArgument, token)
-	o.text("expires_at", until)
-	o.text("what", p.What+" Nothing was done yet: to do it, call again with the same arguments and confirm_token.")
-	if d.Rule != "" {
-		o.text("rule", d.Rule)
-	}
-	p.append(&o)
-	return &awaiting{token: token, question: p.question(), result: fmt.Appendf(nil, `{"confirm":%s}`, o.bytes())}
-}
-
-// question is the preview for a person who is asked directly.
-func (p preview) question() string {
-	return strings.Join(append([]string{p.What}, p.Changes...), "\n")
-}
-
 // once does the call. A create that was just made is not made again.
 func (s *Server) once(ctx context.Context, call *catalog.Call, args json.RawMessage) (answer []byte, duplicate bool, err error) {
 	if !call.Row.Deduplicated() {
@@ -259,7 +200,7 @@ func (s *Server) once(ctx context.Context, call *catalog.Call, args json.RawMess
 	if args, err = sjson.DeleteBytes(slices.Clone(args), "force"); err != nil {
 		return nil, false, err
 	}
-	who, _ := s.identities.last()
+	who, _ := s.identities.current(ctx) // unknown is a user, too
 	b := binding{User: who.User, Workspace: s.place(), Tool: call.Row.Name, Arguments: canonical(args)}
 	return s.duplicates.do(ctx, b, force, func(ctx context.Context) ([]byte, error) { return s.perform(ctx, call) })
 }
@@ -302,20 +243,4 @@ func (s *Server) annotated(r *record, call *catalog.Call, earlier json.RawMessag
 		o.text("undo", back)
 	}
 	return o.bytes()
-}
-
-// takeToken takes the confirmation token out of the arguments.
-func takeToken(tool string, args json.RawMessage) (string, json.RawMessage, error) {
-	if len(args) == 0 || !gjson.ValidBytes(args) {
-		return "", args, nil
-	}
-	given := gjson.GetBytes(args, confirmArgument)
-	if !given.Exists() {
-		return "", args, nil
-	}
-	if given.Type != gjson.String && given.Type != gjson.Null {
-		return "", args, &catalog.Error{Kind: catalog.Invalid, Message: tool + `: "confirm_token" must be a string`, Advice: "Give the token of the answer that asks for it. Nothing was sent."}
-	}
-	rest, err := sjson.DeleteBytes(slices.Clone(args), confirmArgument)
-	return given.Str, rest, err
 }

@@ -208,7 +208,12 @@ func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		called, end := withProgress(ctx, s.mcp, req)
 		defer end()
-		answer, err := s.run(called, row, req.Params.RawArguments)
+		called, cancel := context.WithTimeout(called, callTime) // with the question to a person
+		defer cancel()
+		answer, asked, err := s.runConfirmed(called, req, row)
+		if asked != nil {
+			return asked, nil
+		}
 		if asked, askErr := askToSignIn(ctx, req, err); asked != nil || askErr != nil {
 			return asked, askErr
 		}
