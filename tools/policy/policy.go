@@ -79,6 +79,20 @@ func None() *Policy { return &Policy{} }
 // must be known before anything is decided.
 func (p *Policy) ByIdentity() bool { return p.byIdentity }
 
+// Otherwise is the policy with a level for what the file gives none. A file
+// without default leaves the rest to --access; where that is not given either,
+// nobody has allowed anything, and the caller says what holds then.
+func (p *Policy) Otherwise(l catalog.Level) *Policy {
+	last := len(p.sections) - 1
+	if last < 0 || p.sections[last].fallback != nil {
+		return p
+	}
+	with := *p
+	with.sections = slices.Clone(p.sections)
+	with.sections[last].fallback = &level{Level: l, rule: "default: " + l.String() + ", as the file has none"}
+	return &with
+}
+
 // Shadow reports whether decisions are only to be written down.
 func (p *Policy) Shadow() bool { return p.shadow }
 

@@ -87,6 +87,9 @@ func (r *Rules) confirm(d Decision, why string) Decision {
 
 // place is where a rule stands: `the policy team.yaml, line 3 (groups.jobs: read)`.
 func (r *Rules) place(rule string, line int) string {
+	if line == 0 {
+		return fmt.Sprintf("the policy %s (%s)", r.file, rule)
+	}
 	return fmt.Sprintf("the policy %s, line %d (%s)", r.file, line, rule)
 }
 
