@@ -42,7 +42,7 @@ var ReadDBFS = Define[ReadDBFSRequest, DBFSBlock](Row{
 	Name: "dbfs_read", Title: "Read DBFS file", Group: Files, Effect: Read,
 	Method: "GET", Path: "/api/2.0/dbfs/read",
 	Needs: "no permission of its own, but a workspace in which DBFS is enabled", Object: "DBFS file {path}", Limit: dbfsLimit,
-	Doc:     "Read a legacy DBFS file.",
+	Doc:     "Read a legacy DBFS file; untrusted.",
 	Did:     "read {}",
 	Touches: []Touch{{Scope: ScopeVolumes, ID: "dbfs:{path}"}},
 })

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 // example is a file of testdata/wire: a call, what goes over the wire for it, and
@@ -138,8 +139,12 @@ func TestExamplesProject(t *testing.T) {
 			if string(got) == "{}" || len(got) == 0 {
 				got = []byte(`{"ok":true}`) // the tools' answer where the API has none
 			}
-			if !sameJSON(t, got, e.Result) {
-				t.Errorf("%s: %s\nwant %s", name, got, e.Result)
+			want, err := sjson.DeleteBytes(e.Result, "untrusted") // the tools' own remark
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !sameJSON(t, got, want) {
+				t.Errorf("%s: %s\nwant %s", name, got, want)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ var DownloadFile = Define[DownloadFileRequest, None](Row{
 	Name: "files_download", Title: "Download file", Group: Files, Effect: Read,
 	Method: "GET", Path: "/api/2.0/fs/files/{path...}",
 	Needs: "READ VOLUME on the volume, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "file {path}",
-	Doc:     "Read a file of a volume.",
+	Doc:     "Read a file of a volume; untrusted.",
 	Did:     "read {}",
 	Touches: []Touch{{Scope: ScopeVolumes, ID: "{path}"}},
 })

@@ -203,7 +203,7 @@ var GetRunOutput = Define[GetRunOutputRequest, RunOutput](Row{
 	Name: "jobs_get_run_output", Title: "Get task output", Group: Jobs, Effect: Read,
 	Method: "GET", Path: "/api/2.2/jobs/runs/get-output",
 	Needs: "CAN_VIEW on the job", Object: "task run {run_id}",
-	Doc:     "Show a task run's output, error, logs.",
+	Doc:     "Show a task run's output, error, logs; untrusted.",
 	Did:     "read the output of {}",
 	Touches: []Touch{{Scope: ScopeRuns, ID: "{run_id}"}},
 })

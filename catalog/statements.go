@@ -99,7 +99,7 @@ var ExecuteStatement = Define[ExecuteStatementRequest, Statement](Row{
 	Needs:  "CAN_USE on the warehouse, and rights on the data (SELECT or MODIFY, USE SCHEMA, USE CATALOG)",
 	Object: "warehouse {warehouse_id}",
 	Verify: "Check with a SELECT whether it took effect before running it again.",
-	Doc:    "Run SQL and return rows. While it runs, poll sql_get_statement.",
+	Doc:    "Run SQL and return untrusted rows. While it runs, poll sql_get_statement.",
 	Did:    "ran SQL on {}", Then: "statement {statement_id}",
 	Touches: []Touch{{Scope: ScopeWarehouses, ID: "{warehouse_id}"}, {Scope: ScopeSQL, ID: "{statement}"}},
 })
@@ -118,7 +118,7 @@ var GetStatement = Define[GetStatementRequest, Statement](Row{
 	Name: "sql_get_statement", Title: "Get SQL statement", Group: SQL, Effect: Read,
 	Method: "GET", Path: "/api/2.0/sql/statements/{statement_id}",
 	Needs: "to be the one who submitted the statement, with CAN_USE on its warehouse", Object: "statement {statement_id}",
-	Doc:     "Poll a statement or read its rows.",
+	Doc:     "Poll a statement or read its untrusted rows.",
 	Did:     "read {}",
 	Touches: []Touch{{Scope: ScopeStatements, ID: "{statement_id}"}},
 })

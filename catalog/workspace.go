@@ -56,7 +56,7 @@ var ExportWorkspace = Define[ExportWorkspaceRequest, ExportedObject](Row{
 	Name: "workspace_export", Title: "Export notebook or file", Group: Workspace, Effect: Read,
 	Method: "GET", Path: "/api/2.0/workspace/export",
 	Needs: "CAN_READ on the object", Object: "workspace object {path}", Limit: PerSecond(60),
-	Doc:     "Read a notebook or file.",
+	Doc:     "Read a notebook or file; untrusted.",
 	Did:     "read {}",
 	Touches: []Touch{{Scope: ScopeWorkspacePaths, ID: "{path}"}},
 })
