@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// EventBegin is the event of a line that is written before a call is made. The
+// line that ends the call has the same Call.
+const EventBegin = "begin"
+
 // Line is one event. Empty fields are left out of the file.
 type Line struct {
 	Time      time.Time `json:"time"`      // set by Write when zero

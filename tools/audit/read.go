@@ -23,11 +23,13 @@ type Filter struct {
 	User   string    // without regard to case; * stands for anything
 	Tool   string    // likewise
 	Denied bool      // what was refused, or would have been
+	Ended  bool      // no begin lines
 }
 
 // Match says whether the filter picks the line.
 func (f *Filter) Match(l *Line) bool {
-	return !l.Time.Before(f.Since) && like(f.User, l.User) && like(f.Tool, l.Tool) && (!f.Denied || l.Denied())
+	return !l.Time.Before(f.Since) && like(f.User, l.User) && like(f.Tool, l.Tool) &&
+		(!f.Denied || l.Denied()) && (!f.Ended || l.Event != EventBegin)
 }
 
 func like(pattern, name string) bool {
@@ -77,13 +79,17 @@ func Read(path string, f Filter) iter.Seq2[Entry, error] {
 	}
 }
 
-// Follow reads like Read, and then goes on with what is written, looking every
-// so often until ctx is done. The log need not be there yet.
-func Follow(ctx context.Context, path string, f Filter, every time.Duration) iter.Seq2[Entry, error] {
+// Follow begins with the last lines that are there, all of them when last is
+// negative, and goes on with what is written, looking every so often until ctx
+// is done. The log need not be there yet.
+func Follow(ctx context.Context, path string, f Filter, last int, every time.Duration) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r := NewReader(path, f)
 		defer r.Close()
 		r.wait = true
+		if last >= 0 && !r.tail(last, yield) {
+			return
+		}
 		look := time.NewTicker(every)
 		defer look.Stop()
 		for r.each(yield) {
@@ -94,6 +100,28 @@ func Follow(ctx context.Context, path string, f Filter, every time.Duration) ite
 			}
 		}
 	}
+}
+
+// tail yields the last lines of what there is to read, as each does.
+func (r *Reader) tail(last int, yield func(Entry, error) bool) bool {
+	var kept []Entry
+	var failed error
+	ok := r.each(func(e Entry, err error) bool {
+		if failed = err; err == nil { // of old lines that cannot be read, Read tells
+			kept = append(kept, e)
+			kept = kept[max(0, len(kept)-last):]
+		}
+		return true
+	})
+	for _, e := range kept {
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	if !ok {
+		yield(Entry{}, failed)
+	}
+	return ok
 }
 
 // each yields what there is to read; false: nothing more is wanted or possible.

@@ -128,7 +128,7 @@ func TestFollow(t *testing.T) {
 		var got []string
 		done := make(chan error, 1)
 		go func() {
-			for e, err := range Follow(ctx, path, Filter{}, time.Second) {
+			for e, err := range Follow(ctx, path, Filter{}, -1, time.Second) {
 				if err != nil {
 					done <- err
 					return
@@ -155,5 +155,32 @@ func TestFollow(t *testing.T) {
 	})
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) < 4 {
 		t.Errorf("%v, %v: nothing was rotated", entries, err)
+	}
+}
+
+func TestFollowFromTheEnd(t *testing.T) {
+	for last, want := range map[int]string{0: "new", 2: "3 4 new", 9: "1 2 3 4 new"} {
+		path := filepath.Join(t.TempDir(), "audit.jsonl")
+		synctest.Test(t, func(t *testing.T) {
+			l := New(Config{Path: path, MaxBytes: 1})
+			defer l.Close()
+			write(t, l, "1", "2", "3", "4")
+			must(t, l.Write(&Line{Event: EventBegin, Say: "begin"}))
+			go func() {
+				time.Sleep(1500 * time.Millisecond)
+				write(t, l, "new")
+			}()
+			var got []string
+			for e, err := range Follow(t.Context(), path, Filter{Ended: true}, last, time.Second) {
+				must(t, err)
+				got = append(got, e.Say)
+				if e.Say == "new" {
+					break
+				}
+			}
+			if got := strings.Join(got, " "); got != want {
+				t.Errorf("last %d: read %q, want %q", last, got, want)
+			}
+		})
 	}
 }
