@@ -28,8 +28,7 @@ func TestAnswersWithoutABody(t *testing.T) {
 	} {
 		wantError(t, newServer(t, answering(""), nil), c.tool, c.arguments, c.kind, c.tool, "req-1")
 	}
-	for _, tool := range []string{"jobs_delete", "jobs_cancel_run"} {
-		arguments := map[string]string{"jobs_delete": `{"job_id":1}`, "jobs_cancel_run": `{"run_id":1}`}[tool]
+	for tool, arguments := range map[string]string{"sql_cancel_statement": `{"statement_id":"s"}`, "jobs_cancel_run": `{"run_id":1}`} {
 		if got := succeed(t, newServer(t, answering(""), nil), tool, arguments); got != `{"ok":true}` {
 			t.Errorf("%s: %s", tool, got)
 		}

@@ -54,6 +54,7 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 	if err := r.begin(earlier); err != nil {
 		return nil, err
 	}
+	r.findName(ctx, earlier)
 	ctx = withRules(ctx, rules)
 	if answer, duplicate, err = s.once(ctx, call, args); err != nil {
 		return nil, err

@@ -114,6 +114,13 @@ func (l *lookups) once(key string, find func() (policy.Object, error)) (policy.O
 	return object, nil
 }
 
+// name is what an object was last called, for people to read; "" when nobody asked.
+func (l *lookups) name(scope catalog.Scope, id string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept[string(scope)+" "+id].object.Name
+}
+
 // tags reads {"env":"prod"} and [{"key":"env","value":"prod"}].
 func tags(v gjson.Result) []string {
 	var found []string

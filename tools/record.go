@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -34,17 +33,24 @@ const (
 // so that also a killed process leaves a trace of what it did, and a line before
 // the answer is given.
 type record struct {
-	s      *Server // of the workspace
-	row    *catalog.Row
-	began  time.Time
-	line   audit.Line
-	told   bool   // the line before was written
-	object string // what the call is about, with the name if it is known
-	waits  string // until when a confirmation is waited for
+	s       *Server // of the workspace
+	row     *catalog.Row
+	began   time.Time
+	line    audit.Line
+	told    bool // the line before was written
+	touches []catalog.Touch
+	named   string // the object's name, if it is known
+	waits   string // until when a confirmation is waited for
+	naming  chan struct{}
 
 	mu       sync.Mutex
 	requests []string
 }
+
+const (
+	nameTime     = 5 * time.Second        // for looking up a name
+	namePatience = 200 * time.Millisecond // of a line that is ready but for the name
+)
 
 // maxRequestIDs bounds the request ids of one line: a list or a poll has many.
 const maxRequestIDs = 20
@@ -102,13 +108,55 @@ func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []polic
 	if call == nil {
 		return
 	}
-	r.line.Object = call.Object
-	r.object = call.Object
+	r.line.Object, r.touches = call.Object, call.Touches
+	r.named = ""
 	for _, o := range objects {
 		if o.Name != "" && o.ID != "" && strings.HasSuffix(call.Object, " "+o.ID) {
-			r.object += fmt.Sprintf(" '%s'", clipped(o.Name))
+			r.named = o.Name
 		}
 	}
+}
+
+// findName looks the object's name up while a write is under way: people read names.
+// Nothing waits for it but the last line, and that only a moment.
+func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
+	if r == nil {
+		return
+	}
+	if name := gjson.GetBytes(earlier, "new_settings.name").String(); name != "" {
+		r.named = name
+	}
+	if r.named != "" || r.row.Effect.ReadOnly() {
+		return
+	}
+	for _, t := range r.touches {
+		if _, ok := nameable[t.Scope]; !ok || t.ID == "" || r.s.lookups.name(t.Scope, t.ID) != "" {
+			continue
+		}
+		naming := make(chan struct{})
+		r.naming = naming
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), nameTime)
+		r.s.background.Go(func() {
+			defer cancel()
+			defer close(naming)
+			_, _ = r.s.lookups.Object(detached, t.Scope, t.ID) // a name is all that is lost
+		})
+		return
+	}
+}
+
+// object is what the call is about, with the name if it is known by now.
+func (r *record) object() string {
+	name := r.named
+	for _, t := range r.touches {
+		if name == "" && t.ID != "" && strings.HasSuffix(r.line.Object, " "+t.ID) {
+			name = r.s.lookups.name(t.Scope, t.ID)
+		}
+	}
+	if name == "" || r.line.Object == "" {
+		return r.line.Object
+	}
+	return r.line.Object + " '" + clipped(name) + "'"
 }
 
 func (r *record) decided(d policy.Decision) {
@@ -135,7 +183,7 @@ func (r *record) begin(before json.RawMessage) error {
 	}
 	line := r.line
 	line.Event, line.Before = "begin", before
-	line.Say = r.sentence("calls " + r.named() + "; " + r.allowedBy())
+	line.Say = r.sentence("calls " + r.about() + "; " + r.allowedBy())
 	r.line.Before = before
 	err := r.s.audit.Write(&line)
 	r.told = err == nil
@@ -168,7 +216,7 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	switch e := (*catalog.Error)(nil); {
 	case r.waits != "":
 		line.Event, line.Outcome = "confirm", ""
-		line.Say = r.sentence("asked for " + r.named() + " and was told what it would do; it waits for confirmation until " + r.waits + " (" + line.Rule + ")")
+		line.Say = r.sentence("asked for " + r.about() + " and was told what it would do; it waits for confirmation until " + r.waits + " (" + line.Rule + ")")
 	case err != nil:
 		e = catalog.AsError(err)
 		line.Outcome, line.ErrorKind = "error", string(e.Kind)
@@ -177,16 +225,25 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 		}
 		if e.Kind == catalog.Denied {
 			line.Event, line.Decision = "denied", "deny"
-			line.Say = r.sentence("was not allowed " + r.named() + ": " + e.Message)
+			line.Say = r.sentence("was not allowed " + r.about() + ": " + e.Message)
 			break
 		}
-		line.Say = r.sentence("called " + r.named() + ", which failed (" + string(e.Kind) + "): " + e.Message + "; " + r.allowedBy())
+		line.Say = r.sentence("called " + r.about() + ", which failed (" + string(e.Kind) + "): " + e.Message + "; " + r.allowedBy())
 	default:
 		if n := gjson.GetBytes(answer, "returned"); n.Exists() {
 			line.Rows = n.Int()
 		}
-		did := strings.Replace(r.row.Did, "{}", r.object, 1)
-		if r.object == "" && strings.Contains(r.row.Did, "{}") {
+		if r.naming != nil {
+			timer := time.NewTimer(namePatience)
+			select {
+			case <-r.naming:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+		object := r.object()
+		did := strings.Replace(r.row.Did, "{}", object, 1)
+		if object == "" && strings.Contains(r.row.Did, "{}") {
 			did = "used " + r.row.Name
 		}
 		say := did + r.in() + "; " + r.allowedBy()
@@ -203,11 +260,11 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	}
 }
 
-func (r *record) named() string {
-	if r.object == "" {
-		return r.row.Name
+func (r *record) about() string {
+	if object := r.object(); object != "" {
+		return r.row.Name + " on " + object
 	}
-	return r.row.Name + " on " + r.object
+	return r.row.Name
 }
 
 func (r *record) in() string {

@@ -99,16 +99,16 @@ func TestStart(t *testing.T) {
 		state                 string
 		want                  string // "" is an error
 	}{
-		{"cluster", "clusters_start", `{"cluster_id":"c"}`, nil, nil, "PENDING", `{"cluster_id":"c","state":"PENDING","state_message":"why"}`},
+		{"cluster", "clusters_start", `{"cluster_id":"c"}`, nil, nil, "PENDING", `{"cluster_id":"c","state":"PENDING","state_message":"why","undo":"clusters_terminate with cluster_id c"}`},
 		{"cluster, already", "clusters_start", `{"cluster_id":"c"}`, invalidState, nil, "RUNNING", `{"cluster_id":"c","state":"RUNNING","state_message":"why","already_started":true}`},
 		{"cluster, on its way", "clusters_start", `{"cluster_id":"c"}`, invalidState, nil, "PENDING", `{"cluster_id":"c","state":"PENDING","state_message":"why","already_started":true}`},
 		{"cluster, stopping", "clusters_start", `{"cluster_id":"c"}`, invalidState, nil, "TERMINATING", ""},
-		{"cluster, state unknown", "clusters_start", `{"cluster_id":"c"}`, nil, errors.New("x"), "", `{"cluster_id":"c"}`},
+		{"cluster, state unknown", "clusters_start", `{"cluster_id":"c"}`, nil, errors.New("x"), "", `{"cluster_id":"c","undo":"clusters_terminate with cluster_id c"}`},
 		{"cluster, refused and unknown", "clusters_start", `{"cluster_id":"c"}`, invalidState, errors.New("x"), "", ""},
 		{"cluster, other error", "clusters_start", `{"cluster_id":"c"}`, &catalog.Error{Kind: catalog.Conflict, Code: "OTHER", Message: "no"}, nil, "RUNNING", ""},
-		{"warehouse", "warehouses_start", `{"warehouse_id":"w"}`, nil, nil, "STARTING", `{"warehouse_id":"w","state":"STARTING"}`},
+		{"warehouse", "warehouses_start", `{"warehouse_id":"w"}`, nil, nil, "STARTING", `{"warehouse_id":"w","state":"STARTING","undo":"warehouses_stop with warehouse_id w"}`},
 		{"warehouse, already", "warehouses_start", `{"warehouse_id":"w"}`, nil, nil, "RUNNING", `{"warehouse_id":"w","state":"RUNNING","already_started":true}`},
-		{"warehouse, state unknown", "warehouses_start", `{"warehouse_id":"w"}`, nil, errors.New("x"), "", `{"warehouse_id":"w"}`},
+		{"warehouse, state unknown", "warehouses_start", `{"warehouse_id":"w"}`, nil, errors.New("x"), "", `{"warehouse_id":"w","undo":"warehouses_stop with warehouse_id w"}`},
 		{"warehouse, refused", "warehouses_start", `{"warehouse_id":"w"}`, &catalog.Error{Kind: catalog.Conflict, Message: "deleted"}, nil, "DELETED", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func TestStructured(t *testing.T) {
 	for _, c := range []struct{ tool, arguments, body, line string }{
 		{"jobs_list", `{}`, `{"jobs":[{"job_id":9223372036854775807}]}`, "jobs_list: 1 returned"},
 		{"jobs_list", `{}`, `{"jobs":[{"job_id":1}],"next_page_token":"x"}`, "jobs_list: 1 returned, there are more"},
-		{"jobs_delete", `{"job_id":1}`, `{}`, "jobs_delete: done"},
+		{"jobs_cancel_run", `{"run_id":1}`, `{}`, "jobs_cancel_run: done"},
 		{"jobs_get", `{"job_id":1}`, `{"job_id":1}`, "jobs_get: done"},
 	} {
 		plain := newServer(t, answering(c.body), nil).Call(t.Context(), catalog.Find(c.tool), []byte(c.arguments))

@@ -235,6 +235,7 @@ func TestWritesSayHowToUndo(t *testing.T) {
 		t.Errorf("the run does not say how to cancel it: %s", run.Raw)
 	}
 	line = last(t, g.audit, "call")
+	g.must(line.Get("say").Str, "started job "+id+" 'after'")
 	g.must(line.Get("say").Str, "began")
 	g.must(line.Get("say").Str, "story 1.0.0, for ana@")
 }
@@ -303,6 +304,10 @@ func TestKilledServerLeavesItsLines(t *testing.T) {
 	workspace := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/Me") {
 			fmt.Fprint(w, `{"userName":"ana@example.com"}`)
+			return
+		}
+		if r.Method == http.MethodGet { // a name for the line
+			fmt.Fprint(w, `{}`)
 			return
 		}
 		var body struct {
