@@ -158,7 +158,11 @@ func (e *explanation) print(ctx context.Context, who policy.Subject) error {
 	if accessDenies {
 		action = policy.Deny
 	}
-	fmt.Fprintf(&b, "%s: %s.\n", about, action)
+	unless := ""
+	if len(e.asked) > 0 && !accessDenies {
+		unless = ", as long as the name is not known"
+	}
+	fmt.Fprintf(&b, "%s: %s%s.\n", about, action, unless)
 	fmt.Fprintf(&b, "It needs %s=%s. --access gives %[1]s=%[3]s", group, e.row.Effect.Needs(), e.access.Level(e.row.Group))
 	if d.File != "" {
 		fmt.Fprintf(&b, ", the policy gives %s=%s", group, d.Has)

@@ -39,14 +39,14 @@ func (r *reader) document(text []byte) *yaml.Node {
 		r.problem(0, "", "the file is empty")
 		return nil
 	case err != nil:
-		r.syntax(err)
+		r.syntax(err, text)
 		return nil
 	}
 	if err := decoder.Decode(&second); err == nil {
 		r.problem(second.Line, "", "a second document begins here; write one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
-		r.syntax(err)
+		r.syntax(err, text)
 		return nil
 	}
 	if len(root.Content) != 1 {
@@ -56,12 +56,18 @@ func (r *reader) document(text []byte) *yaml.Node {
 	return root.Content[0]
 }
 
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, file []byte) {
 	line := 0
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if at, rest, ok := strings.Cut(strings.TrimPrefix(text, "line "), ": "); ok && all(at, "0123456789") {
 		if _, err := fmt.Sscan(at, &line); err == nil {
 			text = rest
+		}
+	}
+	if _, after, ok := strings.Cut(text, "unknown anchor '"); ok { // said without its line
+		anchor, _, _ := strings.Cut(after, "' referenced")
+		if before, _, found := bytes.Cut(file, []byte("*"+anchor)); found {
+			line = 1 + bytes.Count(before, []byte("\n"))
 		}
 	}
 	if strings.Contains(text, "anchor") || strings.Contains(text, "alphabetic or numeric") {
