@@ -48,6 +48,8 @@ func (p *parser) call(n Name, start *token) {
 		case "overlay":
 			p.expr()
 			p.fromOrMore("PLACING", "FROM", "FOR")
+		case "from_xml", "schema_of_xml":
+			p.xml(name)
 		default:
 			p.arguments()
 		}
@@ -195,6 +197,18 @@ func (p *parser) readFiles() {
 		default:
 			p.expr()
 		}
+	}
+}
+
+// xml reads the arguments of from_xml and schema_of_xml without their options,
+// one of which names a schema file that may lie anywhere.
+func (p *parser) xml(name string) {
+	p.argument()
+	if name == "from_xml" && p.eat(",") {
+		p.argument()
+	}
+	if p.at(",") {
+		p.refuse(p.peek(), "options of "+name+" may name a file", "Leave the options out.")
 	}
 }
 

@@ -59,7 +59,7 @@ func parseCases(t testing.TB, file string) []testCase {
 				t.Fatalf("%s: %s: %v", file, quoted, err)
 			}
 		}
-		if c.text != "" {
+		if c.source != "" {
 			cases = append(cases, c)
 		}
 	}

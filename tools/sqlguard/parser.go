@@ -108,6 +108,9 @@ func (p *parser) ident() string {
 	if t.kind != quoted && (t.kind != word || reserved(t.word)) {
 		p.unexpected("a name was expected")
 	}
+	if p.at("IDENTIFIER", "(") {
+		p.refuse(t, "a name is given by an expression", "Write the name.")
+	}
 	p.advance()
 	return namePart(p.src, *t)
 }
@@ -163,11 +166,23 @@ func (p *parser) refuse(t *token, reason, instead string) {
 	panic(refusalAt(p.src, int(t.pos), int(t.end), reason, instead))
 }
 
+// opens reports whether a statement could begin at the next token.
+func (p *parser) opens() bool {
+	if p.i == 0 {
+		return true
+	}
+	switch p.toks[p.i-1].word {
+	case "(", ")", "|>", "EXPLAIN", "EXTENDED", "FORMATTED", "CODEGEN", "COST", "LOGICAL", "QUERY":
+		return true
+	}
+	return false
+}
+
 // unexpected refuses the next token: for what it would do, if that is known.
 func (p *parser) unexpected(why string) {
 	t := p.peek()
 	reason := ""
-	if t.kind == word && (reserved(t.word) || p.i == 0 || p.toks[p.i-1].word == "EXPLAIN" || p.toks[p.i-1].word == ")" || p.toks[p.i-1].word == "(") {
+	if t.kind == word && (reserved(t.word) || p.opens()) {
 		reason = effect(t.word)
 	}
 	switch {

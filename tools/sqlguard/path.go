@@ -7,7 +7,7 @@ import (
 
 const useVolume = "Use files below /Volumes/, or sql_execute_statement."
 
-// fileFormats may stand before a path: csv.`/Volumes/…`.
+// isFileFormat reports whether s may stand before a path: csv.`/Volumes/…`.
 func isFileFormat(s string) bool {
 	switch lowerASCII(s) {
 	case "csv", "json", "parquet", "delta", "text", "avro", "orc", "binaryfile", "xml", "excel":
@@ -16,11 +16,13 @@ func isFileFormat(s string) bool {
 	return false
 }
 
-// table records a table that is read, or the file that it is.
+// table records a table that is read, or the file that it is. A schema of the
+// name csv must be written main.csv.orders: Spark reads csv.orders as a file if
+// there is no such table.
 func (p *parser) table(n Name) {
 	t := &p.toks[p.i-1]
 	last := n[len(n)-1]
-	path := strings.ContainsAny(last, "/\\:")
+	path := strings.ContainsAny(last, "/\\:#?*") || len(n) == 2 && strings.Contains(last, ".")
 	switch {
 	case len(n) == 2 && isFileFormat(n[0]):
 		p.path(last, t)

@@ -53,8 +53,6 @@ func (p *parser) atQuery() bool {
 	return false
 }
 
-// names in SHOW and DESCRIBE
-
 // object reads the name of a table, or IDENTIFIER(…).
 func (p *parser) object() {
 	if n, ok := p.reference(); ok {
@@ -155,6 +153,9 @@ func (p *parser) show() {
 	case p.eat("CURRENT", "SCHEMA"), p.eat("CURRENT", "DATABASE"), p.eat("CURRENT", "NAMESPACE"), p.eat("CURRENT", "CATALOG"):
 	default:
 		t := p.peek()
+		if t.kind == end {
+			p.unexpected("what to show was expected")
+		}
 		p.refuse(t, "SHOW "+t.word+" is not known to only read", "Use SHOW TABLES, SCHEMAS, COLUMNS, GRANTS …, or sql_execute_statement.")
 	}
 }
@@ -230,7 +231,7 @@ func (p *parser) describe() {
 	case named && p.eatAny("VOLUME", "PROCEDURE"):
 		p.member()
 	case named && p.at("RECIPIENT"):
-		p.refuse(p.peek(), "DESCRIBE RECIPIENT returns a link that gives out a credential", useWrite)
+		p.refuse(p.peek(), "DESCRIBE RECIPIENT returns a link that gives out a credential", "SHOW RECIPIENTS lists them without it.")
 	case p.eat("EXTERNAL", "LOCATION"), p.eat("STORAGE", "CREDENTIAL"), p.eat("SERVICE", "CREDENTIAL"),
 		named && p.eatAny("CREDENTIAL", "CONNECTION", "SHARE", "PROVIDER"):
 		p.eat("EXTENDED")
