@@ -17,8 +17,11 @@ func inside(src string, t token) string {
 
 // namePart is the name that a word or a quoted token is.
 func namePart(src string, t token) string {
-	if t.kind == quoted {
+	switch t.kind {
+	case quoted:
 		return strings.ReplaceAll(inside(src, t), "``", "`")
+	case doubleQuoted:
+		return unescape(src, t)
 	}
 	return src[t.pos:t.end]
 }
