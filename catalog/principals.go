@@ -100,7 +100,7 @@ var CreateServicePrincipal = Define[CreateServicePrincipalRequest, ServicePrinci
 // GetMeRequest leaves out what is long.
 type GetMeRequest struct {
 	Attributes         string `json:"attributes,omitempty" jsonschema_description:"Only these"`
-	ExcludedAttributes string `json:"excludedAttributes,omitempty" send:"\"entitlements,groups,roles\"" jsonschema_description:"Not these"`
+	ExcludedAttributes string `json:"excludedAttributes,omitempty" send:"\"entitlements,roles\"" jsonschema_description:"Not these"`
 }
 
 // Me is the caller. A service principal's userName is its applicationId.

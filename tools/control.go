@@ -201,7 +201,7 @@ func (s *Server) once(ctx context.Context, call *catalog.Call, args json.RawMess
 	if args, err = sjson.DeleteBytes(slices.Clone(args), "force"); err != nil {
 		return nil, false, err
 	}
-	who, _ := s.identities.current(ctx) // unknown is a user, too
+	who, _ := s.identities.settle(ctx) // unknown is a user, too
 	b := binding{User: who.User, Workspace: s.place(), Tool: call.Row.Name, Arguments: canonical(args)}
 	return s.duplicates.do(ctx, b, force, func(ctx context.Context) ([]byte, error) { return s.perform(ctx, call) })
 }
