@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -26,6 +27,7 @@ type manifest struct {
 	format       string
 	totalRows    string // JSON; empty when it is not known
 	limited      bool   // the workspace itself cut the result: row_limit or byte_limit
+	limit        string // which one, and how to get more; empty when it is not known
 }
 
 func newManifest(v gjson.Result) manifest {
@@ -178,8 +180,9 @@ func (s *Server) rows(ctx context.Context, st statement, result gjson.Result, in
 	case next.Exists():
 		o.raw("next_chunk_index", next.Raw)
 		o.text("next_page_token", next.Raw)
-	case st.manifest.limited:
-		o.text("limited_by", "row_limit or byte_limit of the statement")
+	}
+	if st.manifest.limited { // on every page: total_rows is that of the cut result
+		o.text("limited_by", cmp.Or(st.manifest.limit, "row_limit or byte_limit of the statement"))
 	}
 	return o.bytes(), nil
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,19 +47,12 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 			return nil, err
 		}
 	}
-	answer, err := s.submit(ctx, &asked)
+	st, err := s.start(ctx, &asked)
 	if err != nil {
 		return nil, err
 	}
-	st := newStatement(answer)
-	if st.id == "" {
-		return nil, &catalog.Error{Kind: catalog.UnknownFate, Status: answer.Status, RequestID: answer.RequestID,
-			Message: call.About() + ": the workspace took the statement and answered without its id; it may run there", Advice: call.Row.Verify}
-	}
-	for !st.ended() && time.Since(began) < wait && ctx.Err() == nil {
-		if st, err = s.poll(ctx, st, min(wait-time.Since(began), pause(time.Since(began)))); err != nil {
-			return nil, err
-		}
+	if st, err = s.await(ctx, st, began, began.Add(wait)); err != nil {
+		return nil, err
 	}
 	if !st.ended() && action == "CANCEL" && wait > 0 {
 		s.cancelStatement(context.WithoutCancel(ctx), st.id)
@@ -66,10 +60,45 @@ func (s *Server) executeStatement(ctx context.Context, call *catalog.Call) ([]by
 			Kind:      catalog.Busy,
 			Message:   fmt.Sprintf("sql_execute_statement: statement %s did not end within %s and was cancelled, as on_wait_timeout=CANCEL asks", st.id, wait),
 			Advice:    "Leave on_wait_timeout out to keep it running, and poll it with sql_get_statement.",
-			RequestID: answer.RequestID,
+			RequestID: st.requestID,
 		}
 	}
 	return s.statementRows(ctx, st, catalog.Page{})
+}
+
+// start submits a statement; it has an id then, and may have ended.
+func (s *Server) start(ctx context.Context, call *catalog.Call) (statement, error) {
+	answer, err := s.submit(ctx, call)
+	if err != nil {
+		return statement{}, err
+	}
+	st := newStatement(answer)
+	st.row = call.Row
+	if st.id == "" {
+		return st, &catalog.Error{Kind: unanswered(call.Row), Status: answer.Status, RequestID: answer.RequestID,
+			Message: call.About() + ": the workspace took the statement and answered without its id; it may run there", Advice: call.Row.Verify}
+	}
+	return st, nil
+}
+
+// unanswered is the kind of a call of which nobody knows whether it arrived.
+func unanswered(row *catalog.Row) catalog.Kind {
+	if row.Effect.ReadOnly() {
+		return catalog.Down
+	}
+	return catalog.UnknownFate
+}
+
+// await polls a statement, submitted when it began, until it has ended, or the end
+// of the wait.
+func (s *Server) await(ctx context.Context, st statement, began, end time.Time) (statement, error) {
+	var err error
+	for !st.ended() && time.Now().Before(end) && ctx.Err() == nil {
+		if st, err = s.poll(ctx, st, min(time.Until(end), pause(time.Since(began)))); err != nil {
+			return st, err
+		}
+	}
+	return st, nil
 }
 
 // submit sends the statement. The request outlives a cancelled call: only its
@@ -102,7 +131,7 @@ func (s *Server) submit(ctx context.Context, call *catalog.Call) (*catalog.Answe
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, cancelled(ctx, call, "the statement is being cancelled there")
 	}
-	return nil, &catalog.Error{Kind: catalog.UnknownFate, Err: ctx.Err(),
+	return nil, &catalog.Error{Kind: unanswered(call.Row), Err: ctx.Err(),
 		Message: call.About() + ": the workspace did not answer within " + callTime.String() + "; the statement may run there",
 		Advice:  call.Row.Verify}
 }
@@ -122,7 +151,7 @@ func (s *Server) askDetached(ctx context.Context, call *catalog.Call) (answer *c
 // lose the handle: the last known state comes back.
 func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (statement, error) {
 	if pause >= time.Second { // nobody reads faster
-		Progress(ctx, fmt.Sprintf("statement %s is %s", st.id, st.state))
+		Progress(ctx, st.progress())
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -143,7 +172,9 @@ func (s *Server) poll(ctx context.Context, st statement, pause time.Duration) (s
 		s.log.Info("polling a statement failed; it goes on", zap.String("statement_id", st.id), zap.Error(err))
 		return st, nil
 	}
-	return newStatement(answer), nil
+	next := newStatement(answer)
+	next.row, next.pending = st.row, st.pending
+	return next, nil
 }
 
 // abandon cancels the statement of a call that its client gave up. At a deadline
@@ -220,6 +251,9 @@ type statement struct {
 	result    gjson.Result // of the first chunk
 	failure   gjson.Result // status.error
 	requestID string
+
+	row     *catalog.Row // of the tool that runs it; nil: sql_execute_statement
+	pending string       // what it waits for while it is PENDING, if that is known
 }
 
 func newStatement(answer *catalog.Answer) statement {
@@ -244,7 +278,20 @@ func (st statement) ended() bool {
 }
 
 func (st statement) call() *catalog.Call {
-	return &catalog.Call{Row: &catalog.ExecuteStatement.Row, Object: "statement " + st.id}
+	return &catalog.Call{Row: cmp.Or(st.row, &catalog.ExecuteStatement.Row), Object: "statement " + st.id}
+}
+
+// progress tells a waiting client about the statement.
+func (st statement) progress() string {
+	if st.state == "PENDING" && st.pending != "" {
+		return st.pending
+	}
+	return fmt.Sprintf("statement %s is %s", st.id, st.state)
+}
+
+// tooLarge reports that its result is above what the workspace answers inline.
+func (st statement) tooLarge() bool {
+	return st.state == "FAILED" && strings.Contains(st.failure.Get("message").Str, "Inline byte limit exceeded")
 }
 
 // statementRows answers with the rows of an ended statement from a place in its
@@ -260,7 +307,7 @@ func (s *Server) statementRows(ctx context.Context, st statement, page catalog.P
 	case "CANCELED", "CLOSED":
 		return nil, &catalog.Error{Kind: catalog.Conflict, RequestID: st.requestID,
 			Message: fmt.Sprintf("statement %s is %s; it has no rows any more", st.id, st.state),
-			Advice:  "Run it again with sql_execute_statement if its rows are wanted."}
+			Advice:  "Run the SQL again if its rows are wanted."}
 	}
 	var o object
 	o.text("state", st.state)
@@ -288,7 +335,7 @@ func (st statement) failed() error {
 	switch {
 	case strings.Contains(message, "INSUFFICIENT_PERMISSIONS") || strings.Contains(message, "PERMISSION_DENIED"):
 		kind, advice = catalog.Forbidden, "Ask the owner of the object, or an admin, for the privilege that the message names."
-	case strings.Contains(message, "Inline byte limit exceeded"):
+	case st.tooLarge():
 		kind, advice = catalog.Invalid, "Run it again with disposition EXTERNAL_LINKS, or with row_limit."
 	case kind == "":
 		kind = catalog.Invalid
