@@ -28,6 +28,7 @@ var attributes = []attribute{
 	{name: "host", env: "DATABRICKS_HOST", spaces: true},
 	{name: "account_id", env: "DATABRICKS_ACCOUNT_ID"},
 	{name: "workspace_id", env: "DATABRICKS_WORKSPACE_ID"},
+	{name: "warehouse_id", env: "DATABRICKS_WAREHOUSE_ID"},
 	{name: "auth_type", env: "DATABRICKS_AUTH_TYPE"},
 	{name: "discovery_url", env: "DATABRICKS_DISCOVERY_URL"},
 	{name: "cloud", env: "DATABRICKS_CLOUD"},

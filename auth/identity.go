@@ -17,6 +17,7 @@ type Identity struct {
 	ConfigFile  string // the file that was read; "" if none was
 	WorkspaceID string // as configured or pasted with the host; "" if unknown
 	AccountID   string // likewise
+	WarehouseID string // of the SQL warehouse to use by default; "" if none is configured
 	ClientID    string // of an OAuth method: the service principal's application id
 	Scopes      []string
 

@@ -106,6 +106,7 @@ func identify(o Options, s settings, file profileFile) (*Identity, error) {
 		ConfigFile:  file.read(),
 		WorkspaceID: s.values["workspace_id"],
 		AccountID:   s.values["account_id"],
+		WarehouseID: s.values["warehouse_id"],
 		Sources:     s.sources,
 		Warnings:    warnings(host, m, s, file),
 		fingerprint: fingerprint(s),

@@ -107,6 +107,18 @@ const withDefaultProfile = "[__settings__]\ndefault_profile = work\n" +
 	"[DEFAULT]\nhost = https://default.example.com\ntoken = default-token\n" +
 	"[work]\nhost = https://work.example.com\ntoken = work-token\n"
 
+func TestDefaultWarehouse(t *testing.T) {
+	file := "[DEFAULT]\nhost = https://default.example.com\ntoken = default-token\nwarehouse_id = of-the-profile\n"
+	home := filepath.Dir(writeConfig(t, file))
+	for variable, want := range map[string]string{"": "of-the-profile", "of-the-environment": "of-the-environment"} {
+		id := resolve(t, Options{Home: home, Getenv: env{"DATABRICKS_WAREHOUSE_ID": variable}.get})
+		// No part of a sign-in: it does not keep the file from being read.
+		if id.WarehouseID != want || token(t, id) != "default-token" {
+			t.Errorf("with %q: warehouse %q", variable, id.WarehouseID)
+		}
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	type want struct {
 		auth, host, profile, token, workspace string
