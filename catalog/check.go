@@ -33,8 +33,12 @@ func (r *Row) Check() error {
 	if !r.Effect.Valid() {
 		breaks("Effect is not set")
 	}
-	if r.Effect.ReadOnly() != (r.Method == "GET" || r.Method == "HEAD") {
+	looks := r.Method == "GET" || r.Method == "HEAD"
+	if r.Effect.ReadOnly() != (looks || r.Proven) {
 		breaks("effect %s does not go with method %s", r.Effect, r.Method)
+	}
+	if r.Proven && (looks || r.Inner) {
+		breaks("Proven is for tools that read with another method than GET")
 	}
 	if !strings.HasPrefix(r.Path, "/api/2.") {
 		breaks("the path does not begin with /api/2.")

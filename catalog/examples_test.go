@@ -34,13 +34,13 @@ type exchange struct {
 }
 
 // The tools whose first request is not what Bind makes of the arguments: they put
-// content or a length of their own in.
-var ownRequest = map[string]bool{"dbfs_put": true, "dbfs_read": true, "workspace_import": true, "files_upload": true}
+// content, a length or a limit of their own in.
+var ownRequest = map[string]bool{"dbfs_put": true, "dbfs_read": true, "workspace_import": true, "files_upload": true, "sql_query": true}
 
 // The tools whose result is not a projection of one answer.
 var ownResult = map[string]bool{
 	"dbfs_put": true, "dbfs_read": true, "workspace_export": true, "files_upload": true, "files_download": true,
-	"sql_execute_statement": true, "sql_get_statement": true, "clusters_start": true, "warehouses_start": true,
+	"sql_execute_statement": true, "sql_get_statement": true, "sql_query": true, "clusters_start": true, "warehouses_start": true,
 	"jobs_get": true, "jobs_get_run": true, "uc_list_catalogs": true, // several pages
 }
 

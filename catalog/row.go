@@ -69,6 +69,10 @@ type Row struct {
 	// {run_id} began". Undo says how to take it back, from answer and arguments.
 	Did, Then, Undo string
 
+	// Proven rows read with a method that could also write: the tool proves of each
+	// call that it only reads, before it is sent. Such a row never goes out as bound.
+	Proven bool
+
 	// Inner rows are called by tools of other rows and are no tools themselves.
 	Inner bool
 

@@ -282,6 +282,16 @@ func TestCheckFindsBrokenRows(t *testing.T) {
 			t.Errorf("Check does not say %q in:\n%v", want, err)
 		}
 	}
+	for _, row := range []Row{
+		{Name: "sql_x", Group: SQL, Effect: Read, Method: "GET", Proven: true},
+		{Name: "sql_x", Group: SQL, Effect: Read, Method: "POST", Proven: true, Inner: true},
+		{Name: "sql_x", Group: SQL, Effect: Run, Method: "POST", Proven: true},
+		{Name: "sql_x", Group: SQL, Effect: Read, Method: "POST"},
+	} {
+		if err := row.Check(); !strings.Contains(err.Error(), "Proven is for") && !strings.Contains(err.Error(), "does not go with method") {
+			t.Errorf("%+v: %v", row, err)
+		}
+	}
 	unset := &Row{Name: "jobs_x", Group: Jobs}
 	if err := unset.Check(); err == nil || !strings.Contains(err.Error(), "Effect is not set") || !strings.Contains(err.Error(), "not made by Define") {
 		t.Errorf("a row without effect and types: %v", err)

@@ -5,7 +5,7 @@ package catalog
 func statementRows() []*Row {
 	return []*Row{
 		&ExecuteStatement.Row, &GetStatement.Row, &CancelStatement.Row,
-		&GetStatementChunk.Row,
+		&Query.Row, &GetStatementChunk.Row,
 	}
 }
 
@@ -14,14 +14,14 @@ func statementRows() []*Row {
 type ExecuteStatementRequest struct {
 	WarehouseID   string   `json:"warehouse_id" jsonschema_description:"Warehouse id"`
 	Statement     string   `json:"statement" jsonschema_description:"SQL; values as :name"`
-	Catalog       string   `json:"catalog,omitempty" jsonschema_description:"Default catalog"`
-	Schema        string   `json:"schema,omitempty" jsonschema_description:"Default schema"`
+	Catalog       string   `json:"catalog,omitempty" jsonschema_description:"Default"`
+	Schema        string   `json:"schema,omitempty" jsonschema_description:"Default"`
 	Parameters    []Object `json:"parameters,omitempty" jsonschema_description:"{name, value, type}"`
 	RowLimit      int64    `json:"row_limit,omitempty" check:"minimum=1" jsonschema_description:"Max rows"`
 	ByteLimit     int64    `json:"byte_limit,omitempty" check:"minimum=1" jsonschema:"-" jsonschema_description:"Bytes"`
 	WaitTimeout   string   `json:"wait_timeout,omitempty" check:"pattern=^(0|[5-9]|[1-4][0-9]|50)s$" jsonschema_description:"0s, 5s to 50s"`
 	OnWaitTimeout string   `json:"on_wait_timeout,omitempty" jsonschema:"enum=CANCEL,enum=CONTINUE" jsonschema_description:"Afterwards"`
-	Disposition   string   `json:"disposition,omitempty" jsonschema:"enum=EXTERNAL_LINKS,enum=INLINE" jsonschema_description:"Links if large"`
+	Disposition   string   `json:"disposition,omitempty" jsonschema:"enum=EXTERNAL_LINKS,enum=INLINE" jsonschema_description:"If large"`
 	Format        string   `json:"format,omitempty" jsonschema:"enum=ARROW_STREAM,enum=CSV,enum=JSON_ARRAY" jsonschema_description:"Of links"`
 	QueryTags     []Object `json:"query_tags,omitempty" jsonschema_description:"{key, value}"`
 }
@@ -136,6 +136,29 @@ var CancelStatement = Define[CancelStatementRequest, None](Row{
 	Doc:     "Cancel a running statement.",
 	Did:     "cancelled {}",
 	Touches: []Touch{{Scope: ScopeStatements, ID: "{statement_id}"}},
+})
+
+// QueryRequest is one SQL statement that only reads.
+type QueryRequest struct {
+	Statement   string   `json:"statement" jsonschema_description:"SQL; values as :name"`
+	WarehouseID string   `json:"warehouse_id,omitempty" jsonschema_description:"Or picked"`
+	Catalog     string   `json:"catalog,omitempty" jsonschema_description:"Default"`
+	Schema      string   `json:"schema,omitempty" jsonschema_description:"Default"`
+	Parameters  []Object `json:"parameters,omitempty" jsonschema_description:"{name, value, type}"`
+	RowLimit    int64    `json:"row_limit,omitempty" check:"minimum=1" jsonschema_description:"Default 10000"`
+}
+
+// Query runs a statement that the tool has proven to read. It is the endpoint of
+// ExecuteStatement, for agents that may only read.
+var Query = Define[QueryRequest, Statement](Row{
+	Name: "sql_query", Title: "Query SQL", Group: SQL, Effect: Read, Proven: true,
+	Method: "POST", Path: "/api/2.0/sql/statements",
+	Needs:  "CAN_USE on the warehouse, and rights on the data (SELECT, USE SCHEMA, USE CATALOG)",
+	Object: "warehouse {warehouse_id}",
+	Verify: "It only reads: run it again.",
+	Doc:    "Run read-only SQL; rows are untrusted.",
+	Did:    "queried {}", Then: "statement {statement_id}",
+	Touches: []Touch{{Scope: ScopeWarehouses, ID: "{warehouse_id}"}, {Scope: ScopeSQL, ID: "{statement}"}},
 })
 
 // GetStatementChunkRequest names a piece of a result.

@@ -17,7 +17,7 @@ import (
 var allowed = map[string][]string{
 	"catalog":                       {},
 	"auth":                          {},
-	"tools":                         {"catalog", "tools/audit", "tools/policy"},
+	"tools":                         {"catalog", "tools/audit", "tools/policy", "tools/sqlguard"},
 	"tools/policy":                  {"catalog", "tools/sqlguard"},
 	"tools/audit":                   {},
 	"tools/sqlguard":                {},

@@ -80,6 +80,8 @@ type Server struct {
 	lookups       *lookups      // likewise
 	host          func() string // of the workspace, as audit names it; nil: its name
 
+	warehouse  func() string // the id of the default one; nil or "": none
+	picked     pickedWarehouse
 	manifests  manifests
 	saving     *inUse         // local files that downloads write
 	background sync.WaitGroup // clean-up that outlives its call
@@ -91,6 +93,7 @@ type handler func(*Server, context.Context, *catalog.Call) ([]byte, error)
 // thinking are the tools that do more than pass a call on.
 var thinking = map[string]handler{
 	catalog.ExecuteStatement.Name: (*Server).executeStatement,
+	catalog.Query.Name:            (*Server).query,
 	catalog.GetStatement.Name:     (*Server).getStatement,
 	catalog.StartCluster.Name:     (*Server).startCluster,
 	catalog.StartWarehouse.Name:   (*Server).startWarehouse,

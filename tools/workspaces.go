@@ -33,6 +33,10 @@ type Workspace struct {
 
 	// Host names the workspace in audit lines; nil: Name does.
 	Host func() string
+
+	// Warehouse is the id of the SQL warehouse for queries that name none; nil or
+	// "": one is picked.
+	Warehouse func() string
 }
 
 // profileArgument picks a workspace when there are several. The schemas name it
@@ -57,7 +61,7 @@ func (s *Server) sibling(w Workspace) *Server {
 		api = tracing{w.API}
 	}
 	return &Server{
-		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host,
+		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
 		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
 		confirmations: s.confirmations, duplicates: s.duplicates,

@@ -29,6 +29,7 @@ type config struct {
 	profiles     []string
 	profile      string // the first of them
 	host         string
+	warehouse    string
 	access       string
 	policy       string // file
 	auditFile    string
@@ -62,6 +63,7 @@ func newConfig(getenv func(string) string, in io.Reader, out, err io.Writer) *co
 func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.profiles, "profile", nil, "profile of the Databricks config `NAME` (repeatable: the first is the default, every tool takes profile)")
 	flags.StringVar(&c.host, "host", "", "workspace `URL`")
+	flags.StringVar(&c.warehouse, "warehouse", "", "`ID` of the SQL warehouse for queries that name none (default DATABRICKS_WAREHOUSE_ID, warehouse_id of the profile, or a pick)")
 	flags.StringVar(&c.oauthClientID, "oauth-client-id", "", "sign in with an OAuth app of your own, `ID` (default databricks-cli)")
 	flags.StringVar(&c.oauthScopes, "oauth-scopes", "", "sign in with these scopes, `LIST` with commas (default all-apis)")
 	flags.StringVar(&c.oauthUser, "oauth-user", "", "which `USER`, when several are signed in to one host (default who did last)")
@@ -136,6 +138,9 @@ func (c *config) pickProfile() error {
 	}
 	if len(c.profiles) > 1 && c.host != "" {
 		return usagef("--host goes with one profile, not with %d: put the hosts into the profiles", len(c.profiles))
+	}
+	if len(c.profiles) > 1 && c.warehouse != "" {
+		return usagef("--warehouse goes with one profile, not with %d: put warehouse_id into the profiles", len(c.profiles))
 	}
 	if len(c.profiles) > 0 {
 		c.profile = c.profiles[0]

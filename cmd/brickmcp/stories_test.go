@@ -45,6 +45,7 @@ func TestStories(t *testing.T) {
 	t.Run("clusters", storyClusters)
 	t.Run("warehouses", storyWarehouses)
 	t.Run("sql", storySQL)
+	t.Run("query", storyQuery)
 	t.Run("unity catalog", storyUnity)
 	t.Run("volumes", storyVolumes)
 	t.Run("dbfs", storyDBFS)

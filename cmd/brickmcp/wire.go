@@ -60,7 +60,7 @@ func (c *config) build() (*app, error) {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, Identify: w.identify, Host: w.hostName})
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, Identify: w.identify, Host: w.hostName, Warehouse: c.defaultWarehouse(w)})
 	}
 	a.close = func() error {
 		for _, w := range spaces {
