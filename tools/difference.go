@@ -48,21 +48,21 @@ func (d *difference) update(now, given gjson.Result, remove []string) {
 	given.ForEach(func(key, value gjson.Result) bool {
 		old := member(now, key.Str)
 		if elements, keyed := pairs(key.Str, old, value); keyed {
-			d.elements(key.Str, elements, false)
+			d.elements(plainKey(key.Str), elements, false)
 		} else {
-			d.member(key.Str, old, value)
+			d.member(plainKey(key.Str), old, value)
 		}
 		return true
 	})
 	for _, path := range remove {
-		field, name, inside := strings.Cut(path, "/")
+		field, name, within := strings.Cut(path, "/")
 		old := member(now, field)
-		if !inside {
+		if !within {
 			switch {
 			case !old.Exists() && !member(given, field).Exists():
-				d.say("%s is not set: there is nothing to remove", field)
-			case old.Exists() && !unset(field, old):
-				d.say("%s falls back to its default (was %s)", field, brief(old))
+				d.say("%s is not set: there is nothing to remove", plainKey(field))
+			case old.Exists():
+				d.fallsBack(plainKey(field), old)
 			}
 			continue
 		}
@@ -70,7 +70,7 @@ func (d *difference) update(now, given gjson.Result, remove []string) {
 		if element := find(field, old, name); element.Exists() {
 			d.say("%s %s is removed%s", noun, quoted(name), kindOf(element))
 		} else {
-			d.say("there is no %s %s to remove, and the workspace may refuse", cmp.Or(noun, field+" element"), quoted(name))
+			d.say("there is no %s %s to remove, and the workspace may refuse", cmp.Or(noun, "element of "+plainKey(field)), quoted(name))
 		}
 	}
 }
@@ -82,18 +82,27 @@ func (d *difference) reset(now, given gjson.Result) {
 		value := member(given, key.Str)
 		switch {
 		case value.Exists():
-			d.member(key.Str, old, value)
-		case key.Str != "run_as" && !unset(key.Str, old):
-			d.say("%s falls back to its default (was %s)", plainKey(key.Str), brief(old))
+			d.member(plainKey(key.Str), old, value)
+		case key.Str != "run_as":
+			d.fallsBack(plainKey(key.Str), old)
 		}
 		return true
 	})
 	given.ForEach(func(key, value gjson.Result) bool {
 		if !member(now, key.Str).Exists() {
-			d.member(key.Str, gjson.Result{}, value)
+			d.member(plainKey(key.Str), gjson.Result{}, value)
 		}
 		return true
 	})
+}
+
+// fallsBack says what a setting was that is not set any more.
+func (d *difference) fallsBack(field string, old gjson.Result) {
+	if elements, keyed := pairs(field, old, gjson.Parse("[]")); keyed {
+		d.elements(field, elements, true)
+	} else if !unset(field, old) {
+		d.say("%s falls back to its default (was %s)", field, brief(old))
+	}
 }
 
 // member says what changes in one member, and inside it.

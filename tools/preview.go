@@ -34,9 +34,6 @@ func (s *Server) preview(ctx context.Context, call *catalog.Call) (preview, erro
 
 // append adds the preview to the result of a call that waits for confirmation.
 func (p preview) append(o *object) {
-	if len(p.Changes) == 0 && p.Now == nil {
-		return // what is said already
-	}
 	var inner object
 	if len(p.Changes) > 0 {
 		inner.texts("changes", p.Changes)
