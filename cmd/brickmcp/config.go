@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -168,7 +169,7 @@ func (c *config) check() (settings, error) {
 	if s.access, err = tools.ParseAccess(spec); err != nil {
 		return s, usagef("%w", err)
 	}
-	s.auditNeed = tools.AuditNeed(c.auditNeed)
+	s.auditNeed = tools.AuditNeed(cmp.Or(c.auditNeed, string(tools.AuditWrites)))
 	if !slices.Contains([]tools.AuditNeed{tools.AuditWrites, tools.AuditAll, tools.AuditNone}, s.auditNeed) {
 		return s, usagef("--audit-required: %q is none of writes, all, none", c.auditNeed)
 	}

@@ -95,7 +95,7 @@ func (c *wireCase) run(t *testing.T, tool string) {
 	defer workspace.Close()
 	env := map[string]string{"DATABRICKS_HOST": workspace.URL, "DATABRICKS_TOKEN": "dapi-wire", "HOME": t.TempDir()}
 	config := newConfig(func(name string) string { return env[name] }, strings.NewReader(""), io.Discard, io.Discard)
-	newRoot(config) // sets the defaults
+	newRoot(config)                                 // sets the defaults
 	config.access, config.auditFile = "full", "off" // audit asks who is signed in
 	a, err := config.build()
 	if err != nil {
