@@ -82,9 +82,9 @@ func TestWrongCases(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "team.yaml", "default: read")
 	for text, want := range map[string]string{
-		"cases: [{tool: jobs_get, expect: deny}]":                                     "policy is required",
-		"policy: gone.yaml\ncases: [{tool: jobs_get, expect: deny}]":                  "gone.yaml",
-		"policy: team.yaml":                                                           "nothing to test",
+		"cases: [{tool: jobs_get, expect: deny}]":                    "policy is required",
+		"policy: gone.yaml\ncases: [{tool: jobs_get, expect: deny}]": "gone.yaml",
+		"policy: team.yaml": "nothing to test",
 		"policy: team.yaml\ncases: [{tool: jobs_gte, expect: deny}]":                  "did you mean jobs_get?",
 		"policy: team.yaml\ncases: [{tool: jobs_get, expect: refuse}]":                "cases[0].expect must be one of allow, confirm, deny",
 		"policy: team.yaml\ncases: [{tool: jobs_get}]":                                "needs tool and expect",
