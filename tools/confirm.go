@@ -185,3 +185,10 @@ func notKept(b binding, err error) error {
 	return &catalog.Error{Kind: catalog.Internal, Message: b.Tool + ": confirmations cannot be kept: " + err.Error(), Err: err,
 		Advice: "The person who runs this server must make its state directory writable. Nothing was sent."}
 }
+
+// revoke ends a token that nobody is to use any more.
+func (c *confirmations) revoke(token string) {
+	if raw, err := base64.RawURLEncoding.DecodeString(token); err == nil && len(raw) == tokenBytes {
+		_, _ = c.kept.take(tokenID(token), c.now()) // there is none: as good
+	}
+}
