@@ -126,22 +126,16 @@ func (p *parser) argument() {
 // tableArgument reads TABLE name, TABLE (name) or TABLE (query), with how it
 // is partitioned and ordered.
 func (p *parser) tableArgument() {
-	read := func() {
-		n, known := p.reference()
-		if known && !(len(n) == 1 && p.isCTE(n[0])) {
-			p.table(n)
-		}
-	}
 	if p.at("(") {
 		p.parens(func() {
 			if p.atQuery() {
 				p.query()
 			} else {
-				read()
+				p.namedTable()
 			}
 		})
 	} else {
-		read()
+		p.namedTable()
 	}
 	if p.eat("WITH", "SINGLE", "PARTITION") {
 		return

@@ -1,5 +1,7 @@
 package sqlguard
 
+import "slices"
+
 // Names lists every identifier chain and every string literal of any
 // statement, also of one that is no read: what it may touch. It never fails;
 // what cannot be tokenized gives nil, false.
@@ -27,7 +29,7 @@ func namesOf(src string) (names []Name) {
 		case t.kind == text || t.kind == doubleQuoted:
 			value := unescape(src, t)
 			names = append(names, Name{value})
-			if n := parseName(value); len(n) > 1 {
+			if n := parseName(value); len(n) > 1 || len(n) == 1 && n[0] != value {
 				names = append(names, n)
 			}
 			if t.kind == text {
@@ -41,6 +43,9 @@ func namesOf(src string) (names []Name) {
 				i += 2
 			}
 			names = append(names, n)
+			if plain, found := withoutVersion(n[len(n)-1]); found {
+				names = append(names, append(slices.Clone(n[:len(n)-1]), plain))
+			}
 		}
 	}
 	return names

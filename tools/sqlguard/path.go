@@ -35,22 +35,23 @@ func (p *parser) table(n Name) {
 	case slices.Contains(n, ""):
 		p.refuse(t, "a name is empty", "Name the table.")
 	default:
-		n[len(n)-1] = withoutVersion(last)
 		p.q.Tables = append(p.q.Tables, n)
+		if plain, found := withoutVersion(last); found {
+			p.q.Tables = append(p.q.Tables, append(slices.Clone(n[:len(n)-1]), plain))
+		}
 	}
 }
 
-// withoutVersion drops the time travel in `orders@v12`, which is part of the
-// quoted name and not of the table's.
-func withoutVersion(s string) string {
+// withoutVersion drops the time travel in `orders@v12` or
+// `orders@20240101000000000`, which need not belong to the table's name: then
+// both are names of what is read.
+func withoutVersion(s string) (string, bool) {
 	i := strings.LastIndexByte(s, '@')
 	if i <= 0 || i+1 == len(s) {
-		return s
+		return "", false
 	}
-	if v := s[i+1:]; v[0] != 'v' && v[0] != 'V' && !isDigit(v[0]) || strings.Trim(v[1:], "0123456789") != "" {
-		return s
-	}
-	return s[:i]
+	v := strings.TrimPrefix(lowerASCII(s[i+1:]), "v")
+	return s[:i], v != "" && strings.Trim(v, "0123456789") == ""
 }
 
 // path records a file that is read.

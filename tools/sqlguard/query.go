@@ -73,7 +73,7 @@ func (p *parser) term() {
 		p.list(func() { p.expr() })
 		p.alias()
 	case p.eat("TABLE"):
-		p.object()
+		p.namedTable()
 	case p.at("("):
 		p.parens(p.subquery)
 	default:

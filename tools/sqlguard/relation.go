@@ -1,5 +1,7 @@
 package sqlguard
 
+import "slices"
+
 // from reads the list of relations behind FROM.
 func (p *parser) from() {
 	p.list(p.relation)
@@ -67,24 +69,24 @@ func (p *parser) tableSource() {
 	if p.at("WITH", "(") {
 		p.refuse(p.peek(), "options of a table are not understood", "Leave WITH (…) out.")
 	}
+	p.readTable(start, n, known)
+}
+
+// namedTable reads the name of a table that TABLE stands before.
+func (p *parser) namedTable() {
+	start := p.peek()
+	n, known := p.reference()
+	p.readTable(start, n, known)
+}
+
+// readTable records a table, unless the name is that of a query in WITH. With
+// time travel, or behind IDENTIFIER, it need not be, so it counts as a table.
+func (p *parser) readTable(start *token, n Name, known bool) {
 	travels := p.timeTravel()
-	if !known {
-		return
-	}
-	if len(n) == 1 && !travels && p.isCTE(n[0]) {
+	if !known || len(n) == 1 && !travels && start.word != "IDENTIFIER" && slices.Contains(p.ctes, lowerASCII(n[0])) {
 		return
 	}
 	p.table(n)
-}
-
-func (p *parser) isCTE(name string) bool {
-	name = lowerASCII(name)
-	for i := len(p.ctes) - 1; i >= 0; i-- {
-		if p.ctes[i] == name {
-			return true
-		}
-	}
-	return false
 }
 
 // timeTravel reads @v12, VERSION AS OF 12 or TIMESTAMP AS OF '…'.

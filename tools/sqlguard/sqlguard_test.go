@@ -86,6 +86,7 @@ func TestNames(t *testing.T) {
 		{`SELECT 'a\u002eb', r'c\d', "e"."f"`, "`a.b` a.b `c\\d` e e.f"},
 		{"DROP TABLE a.b; DROP TABLE `c`.`d`", "DROP a.b c.d"},
 		{"GRANT select ON t TO `ana@example.com`", "GRANT t TO `ana@example.com`"},
+		{"DELETE FROM a.`b@v1` WHERE c = '\\'' OR d = ' e '", "a.`b@v1` a.b c `'` d ` e ` e"},
 		{"", ""},
 	} {
 		names, ok := Names(c.text)
