@@ -94,6 +94,20 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
+func TestTokenIsRevoked(t *testing.T) {
+	stores(t, func(t *testing.T, c *confirmations, _ *time.Time) {
+		token, _, err := c.issue(someCall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.revoke("")
+		c.revoke("../" + token)
+		c.revoke(token)
+		c.revoke(token)
+		wantUnconfirmed(t, c.redeem(token, someCall), "used already")
+	})
+}
+
 // A token outlives the process, and is still good only once.
 func TestTokenOutlivesARestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "confirm")
