@@ -103,7 +103,7 @@ func (f *tokenFiles) open() error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
-	info, err := os.Lstat(f.dir)
+	info, err := os.Stat(f.dir)
 	switch {
 	case err != nil:
 		return err
