@@ -23,15 +23,15 @@ type object = map[string]any
 
 // schema is the published JSON Schema, made of the same lists that Parse goes by.
 func schema() object {
-	text := func(doc string) object {
-		return object{"type": "string", "minLength": 1, "maxLength": 1024, "description": doc}
+	text := []any{object{"type": "string", "minLength": 1, "maxLength": 1024}, object{"type": "integer", "minimum": 0}}
+	who := func(doc string) object {
+		return object{"description": doc, "anyOf": text}
 	}
 	words := func(doc string, of ...string) object {
 		return object{"type": "string", "enum": of, "description": doc}
 	}
 	patterns := func(doc string) object {
-		return object{"type": "array", "description": doc, "items": object{"anyOf": []any{
-			object{"type": "string", "minLength": 1, "maxLength": 1024}, object{"type": "integer", "minimum": 0}}}}
+		return object{"type": "array", "description": doc, "items": object{"anyOf": text}}
 	}
 	levels := func(doc string) object { return words(doc, catalog.Levels()...) }
 	closed := func(doc string, members object) object {
@@ -56,9 +56,9 @@ func schema() object {
 		"confirm":   words("Which tools ask for confirmation beside those named", "none", "destructive", "writes"),
 	}
 	section := object{
-		"user":   text("The user name; * stands for anything"),
-		"group":  text("A group of the user in the workspace; * stands for anything"),
-		"client": text("The name that the MCP client gives itself; * stands for anything"),
+		"user":   who("The user name; * stands for anything"),
+		"group":  who("A group of the user in the workspace; * stands for anything"),
+		"client": who("The name that the MCP client gives itself; * stands for anything"),
 	}
 	root := object{
 		"mode": words("enforce, or shadow: write down what would be refused, and refuse nothing", "enforce", "shadow"),
