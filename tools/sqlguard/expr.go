@@ -346,14 +346,14 @@ func (p *parser) dataType() {
 		p.expect(">")
 	case t.word == "INTERVAL" && isUnit(p.peek().word):
 		p.advance()
-		if p.eat("TO") {
-			p.advance()
+		if p.eat("TO") && !p.eatAny("MONTH", "HOUR", "MINUTE", "SECOND") {
+			p.unexpected("a unit was expected")
 		}
 	case t.word == "TIMESTAMP" && p.eatAny("WITH", "WITHOUT"):
 		p.eat("LOCAL")
 		p.expect("TIME", "ZONE")
 	case p.at("(") && p.ahead(1).kind == number:
-		p.parens(func() { p.list(p.typeSize) })
+		p.parens(func() { p.list(p.number) })
 	}
 	if p.eat("COLLATE") {
 		p.name()
@@ -361,7 +361,7 @@ func (p *parser) dataType() {
 	p.leave()
 }
 
-func (p *parser) typeSize() {
+func (p *parser) number() {
 	if p.peek().kind != number {
 		p.unexpected("a number was expected")
 	}

@@ -59,6 +59,8 @@ func (p *parser) path(path string, t *token) {
 	switch {
 	case !clean(path):
 		p.refuse(t, "the path holds .., an escape or a pattern that could lead elsewhere", "Write the path plainly.")
+	case strings.HasPrefix(path, "/Volumes") && strings.Count(strings.Trim(path, "/"), "/") < 3:
+		p.refuse(t, "the path names no volume", "Write /Volumes/catalog/schema/volume/….")
 	case p.Path == nil && !strings.HasPrefix(path, "/Volumes/"):
 		p.refuse(t, "the file is not below /Volumes/", useVolume)
 	case p.Path != nil && !p.Path(path):
@@ -75,7 +77,20 @@ func clean(path string) bool {
 	}
 	// A colon ends a scheme, and nothing else.
 	scheme, rest, found := strings.Cut(path, ":")
-	return !found || !strings.Contains(scheme, "/") && !strings.Contains(rest, ":")
+	if !found {
+		scheme, rest = "", path
+	}
+	if strings.Contains(scheme, "/") || strings.Contains(rest, ":") {
+		return false
+	}
+	segments := strings.Split(strings.TrimSuffix(strings.TrimLeft(rest, "/"), "/"), "/")
+	for i, s := range segments {
+		// A pattern must not choose among catalogs, schemas and volumes.
+		if s == "" || s == "." || i < 4 && segments[0] == "Volumes" && strings.ContainsAny(s, "*?[") {
+			return false
+		}
+	}
+	return !strings.HasPrefix(path, "//")
 }
 
 // readFilesOption reports whether an argument of read_files only says how to

@@ -31,7 +31,7 @@ func (p *parser) with() {
 			p.columns()
 		}
 		if recursive && p.eat("MAX", "RECURSION", "LEVEL") {
-			p.advance()
+			p.number()
 		}
 		p.eat("AS")
 		p.parens(p.subquery)

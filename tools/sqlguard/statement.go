@@ -1,7 +1,5 @@
 package sqlguard
 
-import "strings"
-
 // statement reads the whole text.
 func (p *parser) statement() {
 	switch t := p.peek(); {
@@ -261,52 +259,4 @@ func (p *parser) describe() {
 		}
 		p.eat("AS", "JSON")
 	}
-}
-
-// Read returns what a statement reads, or a *Refusal when it is not provably a
-// read.
-func Read(text string, o Options) (q *Query, err error) {
-	if len(text) > maxText {
-		return nil, &Refusal{Line: 1, Column: 1, Reason: "the statement is longer than 256 KiB", Instead: useWrite}
-	}
-	defer caught(&err)
-	p := &parser{Options: o, src: text, toks: tokenize(text)}
-	p.statement()
-	p.q.Tables = distinct(p.q.Tables)
-	p.q.Containers = distinct(p.q.Containers)
-	p.q.Functions = distinct(p.q.Functions)
-	p.q.Paths = distinctStrings(p.q.Paths)
-	p.q.Parameters = distinctStrings(p.q.Parameters)
-	return &p.q, nil
-}
-
-// distinct drops names that came before, in whatever case.
-func distinct(names []Name) []Name {
-	if len(names) < 2 {
-		return names
-	}
-	seen := make(map[string]bool, len(names))
-	out := names[:0]
-	for _, n := range names {
-		if key := strings.ToLower(n.String()); !seen[key] {
-			seen[key] = true
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-func distinctStrings(list []string) []string {
-	if len(list) < 2 {
-		return list
-	}
-	seen := make(map[string]bool, len(list))
-	out := list[:0]
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -152,7 +152,7 @@ func (l *lexer) symbol() {
 	start := l.pos
 	rest := l.src[start:]
 	for _, s := range symbols {
-		if strings.HasPrefix(rest, s) {
+		if rest[0] == s[0] && strings.HasPrefix(rest, s) {
 			l.pos += len(s)
 			l.emit(symbol, start, s)
 			return
