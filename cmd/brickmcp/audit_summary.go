@@ -1,10 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,7 +52,7 @@ type day struct {
 
 	users, clients, tools map[string]int
 	open                  map[string]bool // calls that began and have no end
-	biggest, slowest      []audit.Line
+	biggest, slowest      []*audit.Line
 	unreadable            int
 }
 
@@ -114,14 +115,17 @@ func (d *day) add(l *audit.Line) {
 }
 
 // top keeps the lines with the highest figures, highest first.
-func top(lines []audit.Line, l *audit.Line, figure func(*audit.Line) float64) []audit.Line {
-	if len(lines) == extremes && figure(l) <= figure(&lines[extremes-1]) {
+func top(lines []*audit.Line, l *audit.Line, figure func(*audit.Line) float64) []*audit.Line {
+	at := len(lines)
+	for at > 0 && figure(l) > figure(lines[at-1]) {
+		at--
+	}
+	if at == extremes {
 		return lines
 	}
 	kept := *l
 	kept.Arguments, kept.Before = nil, nil // they may be long
-	lines = append(lines, kept)
-	slices.SortStableFunc(lines, func(a, b audit.Line) int { return cmp.Compare(figure(&b), figure(&a)) })
+	lines = slices.Insert(lines, at, &kept)
 	return lines[:min(len(lines), extremes)]
 }
 
@@ -151,9 +155,8 @@ func (d *day) print(v *auditView, from time.Time) error {
 			fmt.Fprintf(table, "%s\t%s\n", by.name, most(by.counts))
 		}
 	}
-	extreme := func(name string, lines []audit.Line, figure func(*audit.Line) string) {
-		for i := range lines {
-			l := &lines[i]
+	extreme := func(name string, lines []*audit.Line, figure func(*audit.Line) string) {
+		for _, l := range lines {
 			fmt.Fprintf(table, "%s\t%s  %s  %s\n", name, figure(l), v.at(l.Time), v.sentence(l))
 			name = " "
 		}
@@ -179,25 +182,19 @@ func (d *day) print(v *auditView, from time.Time) error {
 
 // most are the names with the highest counts.
 func most(counts map[string]int) string {
-	type named struct {
-		name string
-		n    int
-	}
-	var all []named
-	for name, n := range counts {
+	names := slices.Sorted(maps.Keys(counts))
+	sort.SliceStable(names, func(i, j int) bool { return counts[names[i]] > counts[names[j]] })
+	var parts []string
+	for i, name := range names {
+		if i == mostNames {
+			parts = append(parts, fmt.Sprintf("%d others", len(names)-i))
+			break
+		}
+		n := counts[name]
 		if name == "" {
 			name = "unknown"
 		}
-		all = append(all, named{plain(name), n})
-	}
-	slices.SortFunc(all, func(a, b named) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name)) })
-	var parts []string
-	for i, one := range all {
-		if i == mostNames {
-			parts = append(parts, fmt.Sprintf("%d others", len(all)-i))
-			break
-		}
-		parts = append(parts, fmt.Sprintf("%s %d", one.name, one.n))
+		parts = append(parts, fmt.Sprintf("%s %d", plain(name), n))
 	}
 	return strings.Join(parts, ", ")
 }

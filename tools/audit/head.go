@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -15,11 +14,10 @@ type head struct {
 	hash  digest
 }
 
-// headForm is of one length whatever the numbers are, so that it can be
-// rewritten in place: a kill or a full disk leaves the old one or the new.
-const headForm = `{"bytes":%16d,"lines":%16d,"hash":"%s"}` + "\n"
-
-const headLength = len(headForm) - len("%16d%16d%s") + 16 + 16 + len(digest{})
+// headLength is that of {"bytes":N,"lines":N,"hash":"H"} and a newline, with
+// each N padded to 16 places: of one length whatever the numbers are, so that
+// it can be rewritten in place. A kill or a full disk leaves the old or the new.
+const headLength = len(`{"bytes":,"lines":,"hash":""}`+"\n") + 16 + 16 + len(digest{})
 
 func (h *head) encode(b []byte) []byte {
 	b = append(b, `{"bytes":`...)
@@ -39,16 +37,22 @@ func appendPadded(b []byte, n int64) []byte {
 
 // decodeHead reads what encode wrote; false: it is something else.
 func decodeHead(b []byte) (h head, ok bool) {
-	var hash string
 	if len(b) != headLength {
 		return h, false
 	}
-	n, err := fmt.Sscanf(string(b), `{"bytes":%d,"lines":%d,"hash":"%64s"}`, &h.bytes, &h.lines, &hash)
-	if err != nil || n != 3 || strings.Trim(hash, "0123456789abcdef") != "" || h.bytes < 0 || h.lines < 0 {
+	text := string(b)
+	next := func(name string, length int) string {
+		_, rest, _ := strings.Cut(text, `"`+name+`":`)
+		return strings.Trim(rest[:min(len(rest), length)], ` "`)
+	}
+	var err1, err2 error
+	h.bytes, err1 = strconv.ParseInt(next("bytes", 16), 10, 64)
+	h.lines, err2 = strconv.ParseInt(next("lines", 16), 10, 64)
+	hash := next("hash", len(h.hash)+2)
+	if copy(h.hash[:], hash) != len(h.hash) || strings.Trim(hash, "0123456789abcdef") != "" || err1 != nil || err2 != nil || h.bytes < 0 || h.lines < 0 {
 		return head{}, false
 	}
-	copy(h.hash[:], hash)
-	return h, string(h.encode(nil)) == string(b)
+	return h, string(h.encode(nil)) == text // nothing else is in it, and nothing elsewhere
 }
 
 // readHead reads the head file from its beginning into buf.

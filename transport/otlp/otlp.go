@@ -1,10 +1,9 @@
 // Package otlp exports audit lines as OpenTelemetry log records over OTLP/HTTP,
 // as the standard environment variables ask for: OTEL_SDK_DISABLED,
 // OTEL_LOGS_EXPORTER, OTEL_EXPORTER_OTLP_[LOGS_]ENDPOINT, HEADERS, TIMEOUT,
-// PROTOCOL (http/protobuf or http/json), COMPRESSION, CERTIFICATE,
-// CLIENT_CERTIFICATE and CLIENT_KEY, OTEL_BLRP_MAX_QUEUE_SIZE,
-// MAX_EXPORT_BATCH_SIZE and SCHEDULE_DELAY, OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES.
+// PROTOCOL (http/protobuf or http/json), COMPRESSION and CERTIFICATE,
+// OTEL_BLRP_MAX_QUEUE_SIZE, MAX_EXPORT_BATCH_SIZE and SCHEDULE_DELAY,
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
 //
 // The audit log is the record; the export is a copy that may have gaps when
 // the collector is away for long. Gaps are told in the server's log, and show

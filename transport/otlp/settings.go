@@ -175,31 +175,26 @@ func isToken(name string) bool {
 	})
 }
 
+// certificates are those that the collector's is checked with. Client
+// certificates are not supported: signing with them would add a quarter of a
+// megabyte to the binary.
 func (e *environment) certificates() *tls.Config {
-	rootName, root := e.of("CERTIFICATE")
-	certificateName, certificate := e.of("CLIENT_CERTIFICATE")
-	_, key := e.of("CLIENT_KEY")
-	if root == "" && certificate == "" && key == "" {
+	for _, what := range []string{"CLIENT_CERTIFICATE", "CLIENT_KEY"} {
+		if name, value := e.of(what); value != "" {
+			e.fail(name, "client certificates are not supported: send a token with OTEL_EXPORTER_OTLP_HEADERS, or to a collector on this machine")
+		}
+	}
+	name, file := e.of("CERTIFICATE")
+	if file == "" {
 		return nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if root != "" {
-		pem, err := os.ReadFile(root)
-		config.RootCAs = x509.NewCertPool()
-		if err != nil {
-			e.fail(rootName, "%v", err)
-		} else if !config.RootCAs.AppendCertsFromPEM(pem) {
-			e.fail(rootName, "%s holds no certificate in PEM", root)
-		}
+	roots := x509.NewCertPool()
+	if pem, err := os.ReadFile(file); err != nil {
+		e.fail(name, "%v", err)
+	} else if !roots.AppendCertsFromPEM(pem) {
+		e.fail(name, "%s holds no certificate in PEM", file)
 	}
-	if certificate != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
-		if err != nil {
-			e.fail(certificateName, "the client certificate and its key cannot be used: %v", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 }
 
 var errResource = errors.New("OTEL_RESOURCE_ATTRIBUTES is ignored: it is not of the form key=value,key=value")

@@ -36,7 +36,7 @@ func TestSettings(t *testing.T) {
 		{[]string{on, "OTEL_EXPORTER_OTLP_HEADERS=a=hunter2%0a"}, "OTEL_EXPORTER_OTLP_HEADERS: entry 1"},
 		{[]string{on, "OTEL_EXPORTER_OTLP_HEADERS=a b=hunter2"}, "OTEL_EXPORTER_OTLP_HEADERS: entry 1"},
 		{[]string{on, "OTEL_EXPORTER_OTLP_CERTIFICATE=/does/not/exist.pem"}, "OTEL_EXPORTER_OTLP_CERTIFICATE: open /does/not/exist.pem"},
-		{[]string{on, "OTEL_EXPORTER_OTLP_CLIENT_KEY=/does/not/exist.pem"}, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: the client certificate and its key"},
+		{[]string{on, "OTEL_EXPORTER_OTLP_CLIENT_KEY=/does/not/exist.pem"}, "OTEL_EXPORTER_OTLP_CLIENT_KEY: client certificates are not supported"},
 	}
 	for _, test := range tests {
 		s, warning, err := readSettings(environmentOf(test.env...), "1")
