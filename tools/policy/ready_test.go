@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,6 +33,55 @@ func TestReadyPolicies(t *testing.T) {
 			if failures := cases.Run(context.Background(), anyTool); len(failures) < 3 {
 				t.Errorf("%s: only %d cases fail under %q", file, len(failures), other)
 			}
+		}
+	}
+}
+
+// TestPolicyDocument: docs/policy.md shows the ready policies as they are, and
+// examples that can be used.
+func TestPolicyDocument(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := string(raw)
+	files, err := filepath.Glob("../../docs/policies/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, ".cases.yaml") && !strings.Contains(document, "```yaml\n"+string(text)+"```\n") {
+			t.Errorf("docs/policy.md does not show %s as it is", filepath.Base(file))
+		}
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"team.yaml", "team.cases.yaml"} {
+		_, after, _ := strings.Cut(document, "```yaml\n# "+name+"\n")
+		example, _, ok := strings.Cut(after, "```")
+		if !ok {
+			t.Fatalf("docs/policy.md has no example %s", name)
+		}
+		write(t, dir, name, example)
+	}
+	cases, err := LoadCases(filepath.Join(dir, "team.cases.yaml"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range cases.Run(context.Background(), anyTool) {
+		t.Error(f)
+	}
+	for _, s := range catalog.Scopes() {
+		if !strings.Contains(document, "`"+string(s)+"`") {
+			t.Errorf("docs/policy.md does not tell of the scope %s", s)
+		}
+	}
+	for _, group := range catalog.Groups() {
+		if !strings.Contains(document, "`"+group.ID+"`") {
+			t.Errorf("docs/policy.md does not tell of the group %s", group.ID)
 		}
 	}
 }
