@@ -3,6 +3,8 @@ package tools
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"brickmcp/transport/sandbox"
 
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 const sampleJob = `{"name":"sample","description":"d","max_concurrent_runs":2,"timeout_seconds":3600,
@@ -244,4 +247,92 @@ func TestEarlierIsWhole(t *testing.T) {
 	if n := gjson.GetBytes(earlier, "new_settings.tasks.#").Int(); err != nil || n != 250 || strings.Contains(string(earlier), "…") {
 		t.Errorf("%d tasks are kept, %v", n, err)
 	}
+}
+
+// Whatever an update sets, merges and removes, its undo brings back what was there.
+func TestUndoOfManyUpdates(t *testing.T) {
+	s := inSandbox(t, sandbox.Token, sandbox.Options{})
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	settings := func() string {
+		members := []string{`"name":"` + pick("a", "b") + `"`}
+		add := func(member string) {
+			if random.IntN(2) == 0 {
+				members = append(members, member)
+			}
+		}
+		add(`"timeout_seconds":` + pick("0", "60", "3600"))
+		add(`"description":"` + pick("x", "y") + `"`)
+		add(`"tags":{"t":"` + pick("1", "2") + `"}`)
+		add(`"schedule":{"quartz_cron_expression":"0 0 ` + pick("1", "2") + ` * * ?","timezone_id":"UTC","pause_status":"PAUSED"}`)
+		for field, element := range map[string]string{
+			"parameters": `{"name":"%s","default":"%s"}`, "tasks": `{"task_key":"%s","notebook_task":{"notebook_path":"/%s"},"existing_cluster_id":"0412-083015-retail01"}`,
+		} {
+			var elements []string
+			for _, key := range []string{"k", "l", "m"} {
+				if random.IntN(3) > 0 {
+					elements = append(elements, fmt.Sprintf(element, key, pick("p", "q")))
+				}
+			}
+			add(`"` + field + `":[` + strings.Join(elements, ",") + `]`)
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	byUpdate := 0
+	for range 300 {
+		id := send(t, s, "jobs_create", settings()).Get("job_id").Raw
+		before := settingsNow(t, s, id)
+		var remove []string
+		for _, path := range []string{"tags", "schedule", "tasks", "tasks/k", "tasks/l", "parameters"} {
+			field, _, _ := strings.Cut(path, "/")
+			if random.IntN(5) == 0 && gjson.Get(before, "settings."+field).Exists() && (field == path || strings.Contains(before, `"task_key":"`+path[len(field)+1:])) {
+				remove = append(remove, path)
+			}
+		}
+		if slices.Contains(remove, "tasks") { // what is gone cannot be removed again
+			remove = slices.DeleteFunc(remove, func(path string) bool { return strings.HasPrefix(path, "tasks/") })
+		}
+		removed, err := json.Marshal(append([]string{}, remove...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arguments := `{"job_id":"` + id + `","new_settings":` + settings() + `,"fields_to_remove":` + string(removed) + `}`
+		text, earlier := undoText(t, s, "jobs_update", arguments, "c-1")
+		changed := settingsNow(t, s, id)
+		if text == "" {
+			if changed != before {
+				t.Errorf("no undo of %s on %s", arguments, before)
+			}
+			continue
+		}
+		if strings.HasPrefix(text, "jobs_update") {
+			byUpdate++
+		}
+		follow(t, s, text, earlier)
+		if after := settingsNow(t, s, id); inAnyOrder(t, after) != inAnyOrder(t, before) {
+			t.Errorf("update %s\n  undo %s\nbefore %s\n after %s", arguments, text, before, after)
+		}
+	}
+	if byUpdate < 100 {
+		t.Errorf("only %d of 300 were undone by an update", byUpdate)
+	}
+}
+
+// inAnyOrder is a job without the order of its tasks and parameters, which says
+// nothing: one that was removed comes back as the last.
+func inAnyOrder(t *testing.T, job string) string {
+	t.Helper()
+	for _, field := range []string{"settings.tasks", "settings.parameters"} {
+		var elements []string
+		for _, element := range gjson.Get(job, field).Array() {
+			elements = append(elements, element.Raw)
+		}
+		slices.Sort(elements)
+		sorted, err := sjson.SetRaw(job, field, "["+strings.Join(elements, ",")+"]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		job = sorted
+	}
+	return job
 }
