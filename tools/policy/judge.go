@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"brickmcp/catalog"
@@ -58,8 +59,7 @@ func (j *judgement) run() {
 		}
 		j.objects = append(j.objects, o)
 	}
-	if scope, missing := j.untouched(); missing {
-		l := j.narrowing(scope)
+	if scope, l := j.untouched(); l != nil {
 		j.refuse(l, nil, fmt.Sprintf("%s names none of the %s that %s lets through; name it.", j.call.Row.Name, words(scope), j.place(l.rule, l.line)))
 		return
 	}
@@ -138,23 +138,19 @@ func (j *judgement) ownerOf(o *Object) bool {
 
 // untouched finds a narrowed scope of which the call names no object although its
 // tool writes to one: a job to be created without a name.
-func (j *judgement) untouched() (catalog.Scope, bool) {
+func (j *judgement) untouched() (catalog.Scope, *list) {
 	if !j.writes {
-		return "", false // a list, which is narrowed item by item, or a tool that picks and asks
+		return "", nil // a list, which is narrowed item by item, or a tool that picks and asks
 	}
 	for _, declared := range j.call.Row.Touches {
-		if declared.Scope == catalog.ScopeSQL || declared.Scope == catalog.ScopeStatements || !j.Narrows(declared.Scope) {
-			continue
-		}
-		found := false
-		for _, t := range j.call.Touches {
-			found = found || t.Scope == declared.Scope
-		}
-		if !found {
-			return declared.Scope, true
+		named := func(t catalog.Touch) bool { return t.Scope == declared.Scope }
+		if declared.Scope != catalog.ScopeSQL && !slices.ContainsFunc(j.call.Touches, named) {
+			if l := j.narrowedBy(declared.Scope); l != nil {
+				return declared.Scope, l
+			}
 		}
 	}
-	return "", false
+	return "", nil
 }
 
 // pass holds object i against the scopes, and looks its name up when only that

@@ -287,6 +287,12 @@ func TestProtected(t *testing.T) {
 		{`jobs_cancel_run {"run_id":1}`, Confirm, "run 1", "could not be looked up"},
 		{`jobs_create {"name":"PROD load"}`, Confirm, "", ""},
 		{`jobs_create {"name":"load"}`, Allow, "", ""},
+		{`jobs_create {"name":"load","tags":{"a":"b","team":"sales"}}`, Confirm, "", "team=SALES"},
+		{`jobs_create {"name":"load","tags":{"team":"x"}}`, Allow, "", ""},
+		{`clusters_create {"spark_version":"x","custom_tags":{"env":"prod"}}`, Confirm, "", "gives a tag"},
+		{`clusters_create {"spark_version":"x","cluster_name":"c","custom_tags":{"env":"prod"}}`, Confirm, "", ""},
+		{`warehouses_create {"name":"w","cluster_size":"Small","tags":{"custom_tags":[{"key":"env","value":"prod"}]}}`, Confirm, "", ""},
+		{`warehouses_create {"name":"w","cluster_size":"Small","tags":{"custom_tags":[{"key":"env","value":"dev"}]}}`, Allow, "", ""},
 		{`secrets_put {"scope":"prod-db","key":"k","string_value":"v"}`, Confirm, "", ""},
 		{`secrets_put {"scope":"dev","key":"k","string_value":"v"}`, Allow, "", ""},
 		{`files_upload {"path":"/Volumes/prod/a/b/c","contents":"x"}`, Confirm, "", ""},
@@ -395,7 +401,7 @@ func TestShows(t *testing.T) {
 	}
 }
 
-// TestEveryListIsNarrowed: an empty scope empties every list of its objects, and
+// TestEveryTouchIsNarrowed: an empty scope empties every list of its objects, and
 // refuses every tool that touches one.
 func TestEveryTouchIsNarrowed(t *testing.T) {
 	for _, row := range catalog.All() {

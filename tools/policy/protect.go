@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"brickmcp/catalog"
@@ -27,6 +28,10 @@ func (j *judgement) protect() {
 			j.ask(*p, o, fmt.Sprintf("%s is protected by %s: writes on it ask for confirmation.", o, j.place(p.rule, p.line)))
 			return
 		}
+	}
+	tags := newTags(j.call)
+	if p := j.protecting(&Object{Tags: tags}); p != nil {
+		j.ask(*p, nil, fmt.Sprintf("%s gives a tag that is protected by %s: it asks for confirmation.", j.call.Row.Name, j.place(p.rule, p.line)))
 	}
 	if text, ok := j.text(); ok {
 		j.protectNames(text)
@@ -104,6 +109,42 @@ func (j *judgement) protectNames(text string) {
 			return
 		}
 	}
+}
+
+// newTags are the tags that a job, a cluster or a warehouse is created with.
+func newTags(call *catalog.Call) []string {
+	var tags []string
+	for _, argument := range []string{"tags", "custom_tags"} {
+		var given any
+		if raw, ok := call.Args[argument]; ok && json.Unmarshal(raw, &given) == nil {
+			tags = appendTags(tags, given)
+		}
+	}
+	slices.Sort(tags)
+	return tags
+}
+
+// appendTags reads {"env":"prod"} and {"custom_tags":[{"key":"env","value":"prod"}]}.
+func appendTags(tags []string, given any) []string {
+	switch given := given.(type) {
+	case []any:
+		for _, one := range given {
+			tags = appendTags(tags, one)
+		}
+	case map[string]any:
+		if key, ok := given["key"].(string); ok {
+			value, _ := given["value"].(string)
+			return append(tags, key+"="+value)
+		}
+		for key, value := range given {
+			if text, ok := value.(string); ok {
+				tags = append(tags, key+"="+text)
+			} else {
+				tags = appendTags(tags, value)
+			}
+		}
+	}
+	return tags
 }
 
 // parameters are the values of a statement's parameters.

@@ -94,19 +94,23 @@ func (r *Rules) place(rule string, line int) string {
 }
 
 // Narrows reports whether objects of the scope are narrowed.
-func (r *Rules) Narrows(s catalog.Scope) bool {
+func (r *Rules) Narrows(s catalog.Scope) bool { return r.narrowedBy(s) != nil }
+
+// narrowedBy is the first list that narrows what a scope holds, its own or another
+// one.
+func (r *Rules) narrowedBy(s catalog.Scope) *list {
 	switch s {
 	case catalog.ScopeRuns:
-		s = catalog.ScopeJobs
+		return r.narrowing(catalog.ScopeJobs)
 	case catalog.ScopeCatalogs, catalog.ScopeSchemas, catalog.ScopeTables:
 		// What a list of one shows, the others narrow.
-		return r.narrowing(catalog.ScopeCatalogs, catalog.ScopeSchemas, catalog.ScopeTables) != nil
+		return r.narrowing(catalog.ScopeTables, catalog.ScopeSchemas, catalog.ScopeCatalogs)
 	case catalog.ScopeFunctions, catalog.ScopeVolumes:
-		return r.narrowing(s, catalog.ScopeCatalogs, catalog.ScopeSchemas) != nil
+		return r.narrowing(s, catalog.ScopeSchemas, catalog.ScopeCatalogs)
 	case catalog.ScopeSQL, catalog.ScopeSecurables:
-		return r.narrowing(ucScopes...) != nil
+		return r.narrowing(ucScopes...)
 	}
-	return r.narrowing(s) != nil
+	return r.narrowing(s)
 }
 
 // Shows reports whether an item stays in a list. An item without the name that a
