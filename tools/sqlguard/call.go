@@ -20,42 +20,50 @@ func (p *parser) call(n Name, start *token) {
 		p.q.Functions = append(p.q.Functions, n)
 		name = ""
 	}
-	p.parens(func() {
-		switch name {
-		case "read_files":
-			p.readFiles()
-		case "table_changes":
-			p.tableChanges()
-		case "event_log":
-			p.eventLog()
-		case "cast", "try_cast":
-			p.expr()
-			p.expect("AS")
-			p.dataType()
-		case "extract":
-			p.expr()
-			p.fromOrMore("FROM")
-		case "trim":
-			if p.eatAny("BOTH", "LEADING", "TRAILING") && p.eat("FROM") {
-				p.expr()
-				return
-			}
-			p.expr()
-			p.fromOrMore("FROM")
-		case "substring", "substr":
-			p.expr()
-			p.fromOrMore("FROM", "FOR")
-		case "overlay":
-			p.expr()
-			p.fromOrMore("PLACING", "FROM", "FOR")
-		case "from_xml", "schema_of_xml":
-			p.xml(name)
-		default:
-			p.arguments()
-		}
-	})
+	p.expect("(")
+	p.enter()
+	p.callArguments(name)
+	p.leave()
+	p.expect(")")
 	p.callSuffixes()
 	p.noCall()
+}
+
+// callArguments reads the arguments of a built-in function, or of another if
+// the name is empty.
+func (p *parser) callArguments(name string) {
+	switch name {
+	case "read_files":
+		p.readFiles()
+	case "table_changes":
+		p.tableChanges()
+	case "event_log":
+		p.eventLog()
+	case "cast", "try_cast":
+		p.expr()
+		p.expect("AS")
+		p.dataType()
+	case "extract":
+		p.expr()
+		p.fromOrMore("FROM")
+	case "trim":
+		if p.eatAny("BOTH", "LEADING", "TRAILING") && p.eat("FROM") {
+			p.expr()
+			return
+		}
+		p.expr()
+		p.fromOrMore("FROM")
+	case "substring", "substr":
+		p.expr()
+		p.fromOrMore("FROM", "FOR")
+	case "overlay":
+		p.expr()
+		p.fromOrMore("PLACING", "FROM", "FOR")
+	case "from_xml", "schema_of_xml":
+		p.xml(name)
+	default:
+		p.arguments()
+	}
 }
 
 // builtinName is the name of a built-in function, if n can be one: it stands

@@ -318,6 +318,7 @@ func (p *parser) interval() bool {
 	}
 }
 
+//go:noinline
 func isUnit(w string) bool {
 	switch w {
 	case "YEAR", "YEARS", "QUARTER", "QUARTERS", "MONTH", "MONTHS", "WEEK", "WEEKS", "DAY", "DAYS", "HOUR", "HOURS",

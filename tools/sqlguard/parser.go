@@ -29,6 +29,7 @@ func (p *parser) peek() *token { return &p.toks[p.i] }
 // ahead is the token n places on.
 func (p *parser) ahead(n int) *token { return &p.toks[min(p.i+n, len(p.toks)-1)] }
 
+//go:noinline
 func (p *parser) advance() *token {
 	t := &p.toks[p.i]
 	if t.kind != end {
@@ -37,7 +38,10 @@ func (p *parser) advance() *token {
 	return t
 }
 
-// at reports whether the next tokens are these keywords or symbols.
+// at reports whether the next tokens are these keywords or symbols. It and its
+// kin are called from hundreds of places: inlined, they double the code.
+//
+//go:noinline
 func (p *parser) at(words ...string) bool {
 	for n, w := range words {
 		if p.ahead(n).word != w {
@@ -48,12 +52,16 @@ func (p *parser) at(words ...string) bool {
 }
 
 // atAny reports whether the next token is one of these.
+//
+//go:noinline
 func (p *parser) atAny(words ...string) bool {
 	w := p.peek().word
 	return w != "" && slices.Contains(words, w)
 }
 
 // eat takes the next tokens if they are these.
+//
+//go:noinline
 func (p *parser) eat(words ...string) bool {
 	if !p.at(words...) {
 		return false
@@ -62,6 +70,9 @@ func (p *parser) eat(words ...string) bool {
 	return true
 }
 
+// eatAny takes the next token if it is one of these.
+//
+//go:noinline
 func (p *parser) eatAny(words ...string) bool {
 	if !p.atAny(words...) {
 		return false
@@ -162,6 +173,7 @@ func (p *parser) strings() (value string, plain bool) {
 	return value, plain
 }
 
+//go:noinline
 func (p *parser) refuse(t *token, reason, instead string) {
 	panic(refusalAt(p.src, int(t.pos), int(t.end), reason, instead))
 }

@@ -277,6 +277,7 @@ func (p *parser) labelled() {
 	}
 }
 
+//go:noinline
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for i, c := range b {

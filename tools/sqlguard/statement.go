@@ -39,6 +39,8 @@ func (p *parser) statement() {
 }
 
 // atQuery reports whether a query begins here, perhaps in brackets.
+//
+//go:noinline
 func (p *parser) atQuery() bool {
 	n := 0
 	for p.ahead(n).word == "(" && n < maxDepth {

@@ -290,6 +290,7 @@ func (l *lexer) emit(k kind, start int, w string) {
 	l.out = append(l.out, token{kind: k, glued: glued, pos: int32(start), end: int32(l.pos), word: w})
 }
 
+//go:noinline
 func (l *lexer) refuse(start, stop int, reason, instead string) {
 	panic(refusalAt(l.src, start, stop, reason, instead))
 }

@@ -2,6 +2,8 @@ package sqlguard
 
 // reserved words are no names without backticks. Spark would let many of them
 // pass as names; then a query could read in two ways, so they are refused.
+//
+//go:noinline
 func reserved(w string) bool {
 	switch w {
 	case "ALL", "AND", "ANTI", "AS", "BETWEEN", "CASE", "CROSS", "DISTINCT", "ELSE", "EXCEPT",
@@ -17,6 +19,8 @@ func reserved(w string) bool {
 
 // clause words begin a clause where a name without AS could stand, and are
 // names elsewhere: SELECT offset, window.start FROM t.
+//
+//go:noinline
 func clause(w string) bool {
 	switch w {
 	case "CLUSTER", "DISTRIBUTE", "END", "FETCH", "FOR", "LIMIT", "OFFSET", "SORT", "WINDOW",
@@ -29,6 +33,8 @@ func clause(w string) bool {
 
 // effect says what a statement or clause that begins with the word does, and
 // is empty for the rest.
+//
+//go:noinline
 func effect(w string) string {
 	switch w {
 	case "INSERT", "MERGE", "UPDATE", "DELETE", "TRUNCATE", "COPY", "OVERWRITE", "LOAD", "IMPORT":
