@@ -96,6 +96,10 @@ func (c *config) policyExplainCommand() *cobra.Command {
 			return completeCall(args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == tools.WhoAmI().Name {
+				fmt.Fprintf(c.out, "%s: allow.\nIt is in no group: neither --access nor a policy narrows it.\n", args[0])
+				return nil
+			}
 			row := catalog.Find(args[0])
 			if row == nil {
 				return usagef("there is no tool %q%s; brickmcp tools lists them", args[0], nearestTool(args[0]))

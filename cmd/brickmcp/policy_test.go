@@ -105,6 +105,7 @@ sections:
 		{[]string{"files_upload", "--policy", team, "--access", "read"}, []string{"files_upload: deny.", "--access alone denies it", "--access files=full", "default: read (team.yaml:1)"}},
 		{[]string{"jobs_get", "--policy", filepath.Join(dir, "shadow.yaml")}, []string{"deny.", "shadow mode: this is only written down, and the call goes through"}},
 		{[]string{"jobs_delete"}, []string{"jobs_delete: deny.", "--access gives jobs=read.", "There is no policy file."}},
+		{[]string{"whoami", "--policy", team}, []string{"whoami: allow."}},
 		{[]string{"jobs_delete", "--access", "full"}, []string{"jobs_delete: allow."}},
 	} {
 		out, err := runPolicy(t, nil, append([]string{"explain"}, c.arguments...)...)

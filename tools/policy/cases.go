@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -57,8 +58,9 @@ func (f Failure) String() string {
 	return text
 }
 
-// LoadCases reads a file of cases and the policy that it names, beside it. A
-// policy given here takes its place. Its error is an *Error.
+// LoadCases reads a file of cases and the policy that it names, beside it or else
+// in the working directory. A policy given here takes its place. Its error is an
+// *Error.
 func LoadCases(path, policy string) (*Cases, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -70,8 +72,9 @@ func LoadCases(path, policy string) (*Cases, error) {
 	}
 	if policy == "" && c.policy != "" {
 		policy = c.policy
-		if !filepath.IsAbs(policy) {
-			policy = filepath.Join(filepath.Dir(path), policy)
+		beside := filepath.Join(filepath.Dir(path), policy)
+		if !filepath.IsAbs(policy) && (!missing(beside) || missing(policy)) {
+			policy = beside
 		}
 	}
 	if policy == "" {
@@ -85,6 +88,11 @@ func LoadCases(path, policy string) (*Cases, error) {
 		return nil, err
 	}
 	return &Cases{Policy: p, Cases: c.cases}, nil
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return err != nil
 }
 
 // Run judges all cases and returns those that fail. allows is what --access says.
@@ -194,7 +202,9 @@ func (c *caseReader) one(n *yaml.Node, key string, all *known) {
 			if n := c.follow(value); ok && n.Kind != yaml.MappingNode {
 				c.problem(n.Line, key, "must be a mapping of names to values, not %s", kindOf(n))
 			}
-			one.Arguments = raw
+			if one.Arguments = raw; string(raw) == "{}" {
+				one.Arguments = nil
+			}
 		case "expect":
 			expect, _ := c.word(value, key, string(Allow), string(Confirm), string(Deny))
 			one.Expect = Action(expect)

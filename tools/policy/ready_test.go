@@ -97,6 +97,7 @@ cases:
   - {tool: jobs_get, arguments: {job_id: 6}, expect: allow}
   - {tool: jobs_get, arguments: {job: 6}, expect: allow}
   - {user: ana@example.com, tool: jobs_delete, expect: allow}
+  - {tool: jobs_get, arguments: {}, expect: allow}
 `)
 	cases, err := LoadCases(file, "")
 	if err != nil {
@@ -125,6 +126,30 @@ cases:
 		if f.Got.Action != Deny || f.Got.Rule != "--access" {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// The policy stands beside the cases; a path from the working directory will do.
+func TestWhereThePolicyIs(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.Mkdir("cases", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const text = "cases: [{tool: jobs_get, expect: deny}]\npolicy: "
+	write(t, dir, "team.yaml", "default: off")
+	write(t, dir, "both.yaml", "default: read")
+	write(t, dir, "cases/both.yaml", "default: off")
+	for _, policy := range []string{"team.yaml", "both.yaml", "../team.yaml", filepath.Join(dir, "team.yaml")} {
+		cases, err := LoadCases(write(t, dir, "cases/c.yaml", text+policy), "")
+		if err != nil {
+			t.Errorf("%s: %v", policy, err)
+		} else if f := cases.Run(context.Background(), anyTool); len(f) > 0 {
+			t.Errorf("%s: %v", policy, f)
+		}
+	}
+	if _, err := LoadCases(write(t, dir, "cases/c.yaml", text+"gone.yaml"), ""); err == nil || !strings.Contains(err.Error(), filepath.Join("cases", "gone.yaml")) {
+		t.Errorf("%v", err)
 	}
 }
 
