@@ -94,6 +94,24 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
+// The mark alone decides where removing may succeed twice.
+func TestMarkOfAUsedTokenDecides(t *testing.T) {
+	f := &tokenFiles{dir: t.TempDir()}
+	now := time.Now()
+	if err := f.put("id", []byte("{}"), now); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.path("id")+usedSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if mine, err := f.take("id", now); mine || err != nil {
+		t.Errorf("a token that is marked was taken: %v, %v", mine, err)
+	}
+	if _, used, err := f.get("id"); !used || err != nil {
+		t.Errorf("%v, %v", used, err)
+	}
+}
+
 func TestTokenIsRevoked(t *testing.T) {
 	stores(t, func(t *testing.T, c *confirmations, _ *time.Time) {
 		token, _, err := c.issue(someCall)

@@ -72,6 +72,7 @@ func TestUndoOfAJobChange(t *testing.T) {
 		{"a changed parameter", "jobs_update", `{"job_id":"ID","new_settings":{"parameters":[{"name":"day","default":"now"}]}}`, `jobs_update`},
 		{"a new parameter", "jobs_update", `{"job_id":"ID","new_settings":{"parameters":[{"name":"more","default":"1"}]}}`, `audit line c-1`},
 		{"set and removed", "jobs_update", `{"job_id":"ID","new_settings":{"tags":{"x":"y"}},"fields_to_remove":["tags"]}`, `audit line c-1`},
+		{"a task set and removed", "jobs_update", `{"job_id":"ID","new_settings":{"tasks":[{"task_key":"load","notebook_task":{"notebook_path":"/Shared/z"},"job_cluster_key":"small"}]},"fields_to_remove":["tasks/load"]}`, `audit line c-1`},
 		{"a long one", "jobs_update", `{"job_id":"ID","new_settings":{"description":"` + long + `"}}`, `"description":"d"`},
 		{"a reset", "jobs_reset", `{"job_id":"ID","new_settings":{"name":"other","tasks":[]}}`, `audit line c-1`},
 	} {
