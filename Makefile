@@ -4,6 +4,9 @@ GO      ?= go
 VERSION ?= 0.1.0
 FUZZTIME ?= 30s
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# Inlining costs 0.7 MB of binary, and pays only where every call spends its time.
+GCFLAGS := -gcflags=brickmcp/...=-l $(foreach package,catalog transport/rest transport/serve,-gcflags=brickmcp/$(package)=)
+GCFLAGS += $(foreach package,github.com/spf13/... github.com/santhosh-tekuri/... go.yaml.in/... golang.org/x/text/...,-gcflags=$(package)=-l)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build demo test bench lint gen check-gen clients fuzz clean
@@ -12,7 +15,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/brickmcp
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/brickmcp ./cmd/brickmcp
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" $(GCFLAGS) -o bin/brickmcp ./cmd/brickmcp
 
 demo: build ## show a guided session on the embedded workspace
 	@bin/brickmcp demo
