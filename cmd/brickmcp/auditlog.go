@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"brickmcp/tools/audit"
+	"brickmcp/transport/otlp"
 
 	"go.uber.org/zap"
 )
@@ -22,16 +23,25 @@ func (c *config) auditPath() (path string, off bool) {
 	return filepath.Join(c.stateDir(), "audit.jsonl"), false
 }
 
-// openAudit makes the audit log; nil when it is off. It touches no disk.
-func (c *config) openAudit(log *zap.Logger) *audit.Log {
+// openAudit makes the audit log, nil when it is off, and what sends its lines on.
+// It touches neither disk nor network.
+func (c *config) openAudit(log *zap.Logger) (*audit.Log, *otlp.Exporter, error) {
 	path, off := c.auditPath()
 	if off {
 		if c.auditFile == "" {
 			log.Warn("nothing is written to an audit file: the environment names no home directory; give --audit-file")
 		}
-		return nil
+		return nil, nil, nil
 	}
-	return audit.New(audit.Config{Path: path, Now: time.Now, Log: log})
+	to := audit.Config{Path: path, Now: time.Now, Log: log}
+	exporter, err := otlp.New(otlp.Config{Getenv: c.getenv, Version: version, Log: log})
+	if err != nil {
+		return nil, nil, usagef("%w", err)
+	}
+	if exporter != nil {
+		to.Export = exporter.Export
+	}
+	return audit.New(to), exporter, nil
 }
 
 // note writes an event that is no call. It stops nothing: what must not happen

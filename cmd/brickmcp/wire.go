@@ -16,6 +16,7 @@ import (
 	"brickmcp/catalog"
 	"brickmcp/tools"
 	"brickmcp/tools/audit"
+	"brickmcp/transport/otlp"
 	"brickmcp/transport/rest"
 	"brickmcp/transport/sandbox"
 
@@ -40,7 +41,11 @@ func (c *config) build() (*app, error) {
 		return nil, err
 	}
 	log := newLog(c.err, s.level, c.logFormat)
-	a := &app{log: log, audit: c.openAudit(log)}
+	a := &app{log: log}
+	var exporter *otlp.Exporter
+	if a.audit, exporter, err = c.openAudit(log); err != nil {
+		return nil, err
+	}
 	if c.policy != "" {
 		a.policy = &policyFile{path: c.policy, log: log, audit: a.audit}
 	}
@@ -72,6 +77,11 @@ func (c *config) build() (*app, error) {
 		}
 		if a.audit != nil {
 			errs = append(errs, a.audit.Close())
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), leave)
+		defer cancel()
+		if err := exporter.Close(ctx); err != nil {
+			log.Warn("audit lines may not have been exported", zap.Error(err))
 		}
 		return errors.Join(errs...)
 	}
