@@ -94,9 +94,6 @@ func (v *previewer) turnCluster() error {
 // warehouseSize says in words how large a warehouse is.
 func warehouseSize(w gjson.Result) string {
 	size := cmp.Or(plainKey(w.Get("cluster_size").Str), "of unknown size")
-	if strings.Contains(size, "'") { // a size with a space in it: "2X-Small" has none
-		size = w.Get("cluster_size").Str
-	}
 	least := max(w.Get("min_num_clusters").Int(), 1)
 	switch most := max(w.Get("max_num_clusters").Int(), least); {
 	case most > least:
