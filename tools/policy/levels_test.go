@@ -194,6 +194,16 @@ func TestShadow(t *testing.T) {
 	if !p.Rules(Subject{}).Lists(row) {
 		t.Error("shadow mode refuses nothing, so it lists everything")
 	}
+	rules := parse(t, "mode: shadow\nscopes: {jobs: [], volumes: []}").Rules(Subject{})
+	if !rules.Shows(Object{Scope: catalog.ScopeJobs, ID: "1"}) || rules.Narrows(catalog.ScopeJobs) || rules.SQL().Path != nil {
+		t.Error("shadow mode leaves nothing out")
+	}
+	if d, _ := rules.Judge(t.Context(), bind(t, `jobs_get {"job_id":1}`), nil); d.Action != Deny || !d.Shadow {
+		t.Errorf("%+v", d)
+	}
+	if d, _ := rules.Judge(t.Context(), bind(t, `jobs_create {}`), nil); d.Action != Deny || !d.Shadow {
+		t.Errorf("%+v", d)
+	}
 	if d := parse(t, "default: off").Rules(Subject{}).Tool(row); d.Shadow {
 		t.Errorf("%+v", d)
 	}

@@ -93,8 +93,9 @@ func (r *Rules) place(rule string, line int) string {
 	return fmt.Sprintf("the policy %s, line %d (%s)", r.file, line, rule)
 }
 
-// Narrows reports whether objects of the scope are narrowed.
-func (r *Rules) Narrows(s catalog.Scope) bool { return r.narrowedBy(s) != nil }
+// Narrows reports whether objects of the scope are narrowed. In shadow mode none
+// are: whoever asks would leave something out.
+func (r *Rules) Narrows(s catalog.Scope) bool { return !r.shadow && r.narrowedBy(s) != nil }
 
 // narrowedBy is the first list that narrows what a scope holds, its own or another
 // one.
@@ -116,7 +117,7 @@ func (r *Rules) narrowedBy(s catalog.Scope) *list {
 // Shows reports whether an item stays in a list. An item without the name that a
 // pattern asks for does not.
 func (r *Rules) Shows(o Object) bool {
-	return !r.narrowed || r.judge(&o, itself).by == nil
+	return !r.narrowed || r.shadow || r.judge(&o, itself).by == nil
 }
 
 // SQL says what else counts as a read in a statement: the user-defined functions
