@@ -225,10 +225,10 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 		}
 		if e.Kind == catalog.Denied {
 			line.Event, line.Decision = "denied", "deny"
-			line.Say = r.sentence("was not allowed " + r.about() + ": " + e.Message)
+			line.Say = r.sentence("was not allowed " + r.about() + ": " + r.why(e))
 			break
 		}
-		line.Say = r.sentence("called " + r.about() + ", which failed (" + string(e.Kind) + "): " + e.Message + "; " + r.allowedBy())
+		line.Say = r.sentence("called " + r.about() + ", which failed (" + string(e.Kind) + "): " + r.why(e) + "; " + r.allowedBy())
 	default:
 		if n := gjson.GetBytes(answer, "returned"); n.Exists() {
 			line.Rows = n.Int()
@@ -253,11 +253,21 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 		} else if came := r.row.Outcome(answer); came != "" {
 			say += "; " + came
 		}
-		line.Say = r.who() + " " + say
+		line.Say = r.sentence(say)
 	}
 	if werr := r.s.audit.Write(line); werr != nil {
 		r.s.log.Error("a call is not in the audit log", zap.String("tool", line.Tool), zap.Error(werr))
 	}
+}
+
+// why is as much of an error as a sentence bears, without what it says already.
+func (r *record) why(e *catalog.Error) string {
+	message := strings.TrimPrefix(e.Message, r.row.Name)
+	message = strings.TrimPrefix(strings.TrimPrefix(message, " on "+r.line.Object), ": ")
+	if cut := cutText(message, 300); cut != message {
+		return cut + "…"
+	}
+	return message
 }
 
 func (r *record) about() string {
@@ -283,7 +293,8 @@ func (r *record) who() string {
 }
 
 func (r *record) sentence(what string) string {
-	return r.who() + " " + what
+	clean, _ := catalog.Clean(r.who() + " " + what)
+	return strings.Join(strings.Fields(clean), " ")
 }
 
 func (r *record) allowedBy() string {

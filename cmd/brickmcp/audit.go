@@ -30,7 +30,7 @@ func (c *config) auditCommand() *cobra.Command {
 		Use: "audit", Short: "Show what agents did, as sentences", Args: usage(cobra.NoArgs),
 		Long: "Show the audit log: one sentence for each call, refusal, confirmation, sign-in and start, oldest first.\n" +
 			"--follow begins with the last lines, or with --since, and goes on; it shows calls when they are over.",
-		Example: "  brickmcp audit --since 1h --denied\n  brickmcp audit --follow --user ana@example.com --tool 'jobs_*'",
+		Example: "  brickmcp audit --since 1h --denied\n  brickmcp audit --follow --user ana@example.com --tool 'jobs_*'\n  brickmcp audit --call 2o824Tg0    what an undo hint points at",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := c.auditToRead()
 			if err != nil {
@@ -40,7 +40,7 @@ func (c *config) auditCommand() *cobra.Command {
 			if filter.Since, err = v.since(since); err != nil {
 				return err
 			}
-			v.asJSON = asJSON
+			v.asJSON, v.whole = asJSON, filter.Call != ""
 			if !follow {
 				return v.show(path, filter)
 			}
@@ -58,6 +58,7 @@ func (c *config) auditCommand() *cobra.Command {
 	flags.StringVar(&filter.User, "user", "", "only of `USER`; * stands for anything")
 	flags.StringVar(&filter.Tool, "tool", "", "only of `TOOL`; * stands for anything")
 	flags.BoolVar(&filter.Denied, "denied", false, "only what was refused, or would have been in shadow mode")
+	flags.StringVar(&filter.Call, "call", "", "only the call `ID`, with the values that it replaced")
 	flags.BoolVar(&asJSON, "json", false, "print the lines as they are in the file")
 	cmd.AddCommand(c.auditVerifyCommand(), c.auditSummaryCommand())
 	return cmd
@@ -82,6 +83,7 @@ type auditView struct {
 	now    time.Time
 	zone   *time.Location
 	asJSON bool
+	whole  bool // with earlier values
 }
 
 func newAuditView(out, err io.Writer, now time.Time) *auditView {
@@ -171,6 +173,10 @@ func (v *auditView) print(lines func(func(audit.Entry, error) bool), atOnce bool
 			_, failed = out.Write(append(e.Raw, '\n'))
 		default:
 			_, failed = fmt.Fprintf(out, "%s  %s\n", v.at(e.Time), v.sentence(&e.Line))
+			if v.whole && len(e.Before) > 0 && e.Event != audit.EventBegin && failed == nil {
+				before, _ := catalog.CleanJSON(e.Before)
+				_, failed = fmt.Fprintf(out, "before:\n%s\n", before)
+			}
 		}
 		if atOnce && failed == nil {
 			failed = out.Flush()

@@ -24,12 +24,13 @@ type Filter struct {
 	Tool   string    // likewise
 	Denied bool      // what was refused, or would have been
 	Ended  bool      // no begin lines
+	Call   string    // of that call alone
 }
 
 // Match says whether the filter picks the line.
 func (f *Filter) Match(l *Line) bool {
 	return !l.Time.Before(f.Since) && like(f.User, l.User) && like(f.Tool, l.Tool) &&
-		(!f.Denied || l.Denied()) && (!f.Ended || l.Event != EventBegin)
+		(!f.Denied || l.Denied()) && (!f.Ended || l.Event != EventBegin) && (f.Call == "" || f.Call == l.Call)
 }
 
 func like(pattern, name string) bool {
