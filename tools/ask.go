@@ -136,6 +136,7 @@ func (s *Server) confirm(ctx context.Context, r *record, call *catalog.Call, d p
 	if d.Rule != "" {
 		o.text("rule", d.Rule)
 	}
+	o.untrusted("what", "preview") // both quote names
 	p.append(&o)
 	return &awaiting{token: token, question: p.question(), result: fmt.Appendf(nil, `{"confirm":%s}`, o.bytes())}
 }

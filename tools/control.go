@@ -241,6 +241,9 @@ func (s *Server) annotated(r *record, call *catalog.Call, earlier json.RawMessag
 		o.text("note", "the same call was just made: this is its answer; force=true makes another")
 	}
 	if back != "" {
+		if s.oneOfSeveral {
+			back += ", with profile " + s.name
+		}
 		o.text("undo", back)
 	}
 	return o.bytes()

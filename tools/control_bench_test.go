@@ -33,7 +33,9 @@ func BenchmarkControl(b *testing.B) {
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
-			api := &fake{do: func(context.Context, *catalog.Call) (string, error) { return `{"job_id":5001,"settings":{"name":"x"}}`, nil }}
+			api := &fake{do: func(context.Context, *catalog.Call) (string, error) {
+				return `{"job_id":5001,"settings":{"name":"x"}}`, nil
+			}}
 			s := newServer(b, api, change)
 			for b.Loop() {
 				api.calls = api.calls[:0]

@@ -58,7 +58,12 @@ func (s *Server) proveRead(ctx context.Context, call *catalog.Call) error {
 }
 
 // sqlOptions is what else counts as a read.
-func (s *Server) sqlOptions(context.Context) sqlguard.Options { return sqlguard.Options{} }
+func (s *Server) sqlOptions(ctx context.Context) sqlguard.Options {
+	if rules := rulesOf(ctx); rules != nil {
+		return rules.SQL()
+	}
+	return sqlguard.Options{}
+}
 
 func (s *Server) refuse(r *sqlguard.Refusal) error {
 	at := fmt.Sprintf("line %d, column %d", r.Line, r.Column)

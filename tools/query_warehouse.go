@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/policy"
 )
 
 // pickTime is how long a picked warehouse is used again without a look around.
@@ -56,10 +57,31 @@ func (s *Server) queryWarehouse(ctx context.Context, call *catalog.Call) (queryW
 
 // mayUse reports whether the policy lets a query run on the warehouse. The name is
 // empty where it is not known.
-func (s *Server) mayUse(_ context.Context, id, name string) bool { return true }
+func (s *Server) mayUse(ctx context.Context, id, name string) bool {
+	rules := rulesOf(ctx)
+	if rules == nil || rules.Shows(policy.Object{Scope: catalog.ScopeWarehouses, ID: id, Name: name}) {
+		return true
+	}
+	if name != "" {
+		return false
+	}
+	w, err := s.lookups.Object(ctx, catalog.ScopeWarehouses, id)
+	return err == nil && rules.Shows(w)
+}
 
 // mayStart reports whether a query may start a warehouse.
-func (s *Server) mayStart(context.Context) bool { return s.access.Allows(&catalog.StartWarehouse.Row) }
+func (s *Server) mayStart(ctx context.Context) bool {
+	row := &catalog.StartWarehouse.Row
+	if !s.access.Allows(row) {
+		return false
+	}
+	rules := rulesOf(ctx)
+	if rules == nil {
+		return true
+	}
+	d := rules.Tool(row)
+	return d.Action == policy.Allow || d.Shadow
+}
 
 // usable is the warehouse of that id, if a query may run on it.
 func (s *Server) usable(ctx context.Context, id string, from choice) (queryWarehouse, error) {

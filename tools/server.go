@@ -61,6 +61,9 @@ type Server struct {
 	mcp        *server.MCPServer
 	workspaces []*Server // the siblings, this one first
 	name       string    // of the workspace
+
+	oneOfSeveral bool // calls name the workspace that they are for
+
 	who        func(context.Context) (json.RawMessage, error)
 	access     Access
 	api        catalog.Caller
@@ -122,6 +125,9 @@ func New(cfg Config) *Server {
 	s.workspaces = []*Server{s}
 	for _, w := range cfg.Workspaces[1:] {
 		s.workspaces = append(s.workspaces, s.sibling(w))
+	}
+	for _, w := range s.workspaces {
+		w.oneOfSeveral = s.several()
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)

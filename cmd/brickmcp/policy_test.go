@@ -15,9 +15,6 @@ func runPolicy(t *testing.T, env map[string]string, arguments ...string) (out st
 	var stdout, stderr bytes.Buffer
 	c := newConfig(func(name string) string { return env[name] }, strings.NewReader(""), &stdout, &stderr)
 	root := newRoot(c)
-	if found, _, _ := root.Find([]string{"policy"}); found == root {
-		root.AddCommand(c.policyCommand())
-	}
 	root.SetArgs(append([]string{"policy"}, arguments...))
 	err = root.ExecuteContext(t.Context())
 	return stdout.String(), err

@@ -21,6 +21,7 @@ import (
 // there any more.
 type policyFile struct {
 	path    string
+	fill    func(*policy.Policy) *policy.Policy // what the file leaves open
 	log     *zap.Logger
 	audit   *audit.Log
 	changed func() // what tools/list shows may be different now
@@ -63,6 +64,9 @@ func (f *policyFile) load(stamp fs.FileInfo) {
 	again := f.read
 	f.read, f.stamp = true, stamp
 	f.policy, f.err = policy.Load(f.path)
+	if f.err == nil {
+		f.policy = f.fill(f.policy)
+	}
 	name := filepath.Base(f.path)
 	say := fmt.Sprintf("The policy %s is in force.", name)
 	if again {

@@ -47,7 +47,7 @@ func (c *config) build() (*app, error) {
 		return nil, err
 	}
 	if c.policy != "" {
-		a.policy = &policyFile{path: c.policy, log: log, audit: a.audit}
+		a.policy = &policyFile{path: c.policy, fill: c.otherwise, log: log, audit: a.audit}
 	}
 	var box *embedded
 	if c.sandbox {

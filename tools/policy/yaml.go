@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"brickmcp/catalog"
@@ -60,8 +61,8 @@ func (r *reader) syntax(err error, file []byte) {
 	line := 0
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if at, rest, ok := strings.Cut(strings.TrimPrefix(text, "line "), ": "); ok && all(at, "0123456789") {
-		if _, err := fmt.Sscan(at, &line); err == nil {
-			text = rest
+		if n, err := strconv.Atoi(at); err == nil {
+			line, text = n, rest
 		}
 	}
 	if _, after, ok := strings.Cut(text, "unknown anchor '"); ok { // said without its line
