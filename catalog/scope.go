@@ -42,6 +42,8 @@ const (
 	ScopeStatements Scope = "statements" // SQL that this user has run
 	ScopeSecurables Scope = "securables" // TYPE:FULL_NAME of Unity Catalog
 	ScopeSQL        Scope = "sql"        // a text that names tables
+	ScopeAgentRuns  Scope = "agent_runs" // runs of agents that this user has started
+	ScopeAgents     Scope = "agents"     // apps/NAME, endpoints/NAME, genie/SPACE_ID; "" is the Supervisor
 )
 
 // Touch names an object that a call is about. In a row ID and Name are patterns

@@ -17,8 +17,9 @@ import (
 var allowed = map[string][]string{
 	"catalog":                       {},
 	"auth":                          {},
-	"tools":                         {"catalog", "tools/audit", "tools/policy", "tools/sqlguard"},
+	"tools":                         {"catalog", "tools/runs", "tools/audit", "tools/policy", "tools/sqlguard"},
 	"tools/policy":                  {"catalog", "tools/sqlguard"},
+	"tools/runs":                    {"catalog"},
 	"tools/audit":                   {},
 	"tools/sqlguard":                {},
 	"transport/serve":               {},

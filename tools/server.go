@@ -79,8 +79,10 @@ type Server struct {
 	auditNeed     AuditNeed
 	confirmations *confirmations
 	duplicates    *duplicates
-	identities    *identities   // of the workspace
-	lookups       *lookups      // likewise
+	identities    *identities // of the workspace
+	lookups       *lookups    // likewise
+	app           func(context.Context, string) (catalog.Caller, error)
+	stateDir      string        // of what outlives the process; "": nothing does
 	host          func() string // of the workspace, as audit names it; nil: its name
 
 	warehouse  func() string // the id of the default one; nil or "": none
@@ -117,6 +119,7 @@ func New(cfg Config) *Server {
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
 		confirmations: newConfirmations(cfg.StateDir, time.Now), duplicates: newDuplicates(time.Now),
+		stateDir: cfg.StateDir,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

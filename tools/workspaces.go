@@ -28,6 +28,10 @@ type Workspace struct {
 	// nil: there is no such tool.
 	WhoAmI func(context.Context) (json.RawMessage, error)
 
+	// App opens a Databricks App of the workspace by its URL, with the user's own
+	// token; nil: apps cannot be reached.
+	App func(ctx context.Context, url string) (catalog.Caller, error)
+
 	// Identify asks the workspace who is signed in; nil: nobody knows.
 	Identify func(context.Context) (Identity, error)
 
@@ -61,10 +65,10 @@ func (s *Server) sibling(w Workspace) *Server {
 		api = tracing{w.API}
 	}
 	return &Server{
-		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, warehouse: w.Warehouse,
+		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, app: w.App, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
 		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
-		confirmations: s.confirmations, duplicates: s.duplicates,
+		confirmations: s.confirmations, duplicates: s.duplicates, stateDir: s.stateDir,
 		identities: &identities{ask: w.Identify, now: time.Now}, lookups: &lookups{api: api, now: time.Now},
 	}
 }

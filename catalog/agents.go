@@ -1,0 +1,5 @@
+package catalog
+
+// Deployed agents: contract/agents.md and serving.md.
+
+func agentRows() []*Row { return nil }
