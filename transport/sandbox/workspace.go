@@ -61,6 +61,8 @@ type Workspace struct {
 	dbfs       *dbfs
 	notebooks  *notebooks
 	secrets    *secrets
+
+	connections *connections
 }
 
 // New builds and seeds a workspace. The SQL engine opens on first use.
@@ -75,6 +77,7 @@ func New(opts Options) (*Workspace, error) {
 	for _, add := range []func(*Workspace) error{
 		addPeople, addLakehouse, addWarehouses, addStatements, addClusters, addJobs,
 		addFiles, addDBFS, addNotebooks, addSecrets,
+		addConnections,
 	} {
 		if err := add(w); err != nil {
 			return nil, errors.Join(err, w.Close())
