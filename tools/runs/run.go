@@ -91,35 +91,34 @@ type Sending struct {
 	At   time.Time `json:"at"`
 }
 
-// Run is one run: also its record on disk. Times are UTC.
+// Run is one run: also its record on disk, where what a list shows comes first.
+// Times are UTC.
 type Run struct {
 	Version  int    `json:"version"`
 	Revision int64  `json:"revision"` // rises with every write
-	ID       string `json:"run_id"`   // ours: "run_" and 128 random bits
+	ID       string `json:"run_id"`   // ours: "run_", when it began, and 128 random bits
 	Owner    Owner  `json:"owner"`
 	// Agent is who does the work: apps/NAME, endpoints/NAME, genie/SPACE_ID; "" is
 	// the Supervisor.
-	Agent   string  `json:"agent,omitempty"`
-	Request Request `json:"request"`
-
-	Responses []Response `json:"responses,omitempty"`
-	// Items are the output items so far, verbatim and in order, complete ones only,
-	// with the approvals (mcp_approval_response) between them. Request.Input and
-	// Items together are the whole history.
-	Items  []json.RawMessage `json:"items,omitempty"`
-	Status Status            `json:"status"`
-	Error  *Failure          `json:"error,omitempty"`
-	Usage  json.RawMessage   `json:"usage,omitempty"`
-	Trace  json.RawMessage   `json:"trace,omitempty"` // as the service gives it: an object, or an id
-	// Conversation is what a next run gives as conversation_id to go on from here.
-	Conversation string `json:"conversation_id,omitempty"`
-
-	Approvals []Approval `json:"approvals,omitempty"`
-	Sending   *Sending   `json:"sending,omitempty"`
-
+	Agent   string     `json:"agent,omitempty"`
+	Status  Status     `json:"status"`
 	Created time.Time  `json:"created_at"`
 	Updated time.Time  `json:"updated_at"`
 	Ended   *time.Time `json:"ended_at,omitempty"`
+	Sending *Sending   `json:"sending,omitempty"`
+	Error   *Failure   `json:"error,omitempty"`
+	// Conversation is what a next run gives as conversation_id to go on from here.
+	Conversation string `json:"conversation_id,omitempty"`
+
+	Responses []Response      `json:"responses,omitempty"`
+	Usage     json.RawMessage `json:"usage,omitempty"`
+	Trace     json.RawMessage `json:"trace,omitempty"` // as the service gives it: an object, or an id
+	Approvals []Approval      `json:"approvals,omitempty"`
+	Request   Request         `json:"request"`
+	// Items are the output items so far, verbatim and in order, complete ones only,
+	// with the approvals (mcp_approval_response) between them. Request.Input and
+	// Items together are the whole history.
+	Items []json.RawMessage `json:"items,omitempty"`
 
 	// State is the backend's own: no other part looks into it.
 	State json.RawMessage `json:"state,omitempty"`

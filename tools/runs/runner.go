@@ -1,0 +1,429 @@
+package runs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"brickmcp/catalog"
+
+	"github.com/tidwall/gjson"
+)
+
+// Runner starts, watches and ends runs: it keeps the order in which things are
+// written down and sent. It is safe for concurrent use.
+type Runner struct {
+	Registry *Registry
+	// Backend finds who does the work of an agent; an error names the valid ones.
+	Backend func(agent string) (Backend, error)
+
+	waiting atomic.Int64 // runs that are waited for
+}
+
+// lookTime bounds one look: a service that does not answer must not use up the time
+// of a whole wait.
+const lookTime = 15 * time.Second
+
+// Start begins a run. When it returns an error of kind unknown_fate there is a run
+// as well, of status Unknown.
+func (r *Runner) Start(ctx context.Context, owner Owner, agent string, request Request) (*Run, error) {
+	backend, err := r.Backend(agent)
+	if err != nil {
+		return nil, err
+	}
+	run := &Run{Owner: owner, Agent: agent, Request: request, Status: Queued, Sending: &Sending{What: "start", At: time.Now().UTC()}}
+	unlock, err := r.Registry.add(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	step("recorded")
+	err = backend.Start(ctx, run)
+	step("sent")
+	run.Sending = nil
+	switch {
+	case err == nil:
+		return run, r.sent(run)
+	case catalog.AsError(err).Kind == catalog.UnknownFate:
+		return r.unknown(run, err)
+	}
+	_ = r.Registry.shelf(owner).remove(run.ID) // else it is found as unknown
+	return nil, err
+}
+
+// sent writes down what the service answered.
+func (r *Runner) sent(run *Run) error {
+	if err := r.Registry.put(run); err != nil {
+		id := ""
+		if last := run.LastResponse(); last != nil {
+			id = " as " + last.ID
+		}
+		return &catalog.Error{Kind: catalog.Internal, Err: err, Message: "run " + run.ID + " goes on in the service" + id + ", but its record cannot be written: " + fault(err),
+			Advice: "Do not start it again. The person who runs this server must make its state directory writable."}
+	}
+	step("answered")
+	return nil
+}
+
+// unknown keeps a run whose request may have arrived, and says how to find it.
+func (r *Runner) unknown(run *Run, cause error) (*Run, error) {
+	e := *catalog.AsError(cause)
+	run.End(Unknown, &Failure{Code: string(catalog.UnknownFate), Message: e.Message})
+	if err := r.Registry.put(run); err != nil {
+		return run, r.sent(run)
+	}
+	e.Message += "; it is kept as " + run.ID + " with status unknown"
+	return run, &e
+}
+
+// Look is a run as it is now: after one look at the service, where that may bring
+// news. A look that failed is looked (an *catalog.Error), and the run is as it was
+// last seen; err says that there is no such run.
+func (r *Runner) Look(ctx context.Context, owner Owner, id string) (run *Run, looked, err error) {
+	run, err = r.settled(ctx, owner, id)
+	if err != nil || !run.Status.Polls() || run.Sending != nil {
+		return run, nil, err
+	}
+	backend, err := r.Backend(run.Agent)
+	if err != nil {
+		return run, err, nil
+	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	before := run.clone()
+	if err := backend.Poll(looking, run); err != nil {
+		return before, err, nil
+	}
+	if !differ(before, run) {
+		return run, nil, nil
+	}
+	if before.Status == run.Status && time.Since(before.Updated) < persistTime {
+		return run, nil, nil // whoever looks next finds it out alike
+	}
+	switch err := r.Registry.replace(run); {
+	case errors.Is(err, ErrChanged): // what was looked at is not the newest any more
+		if latest, err := r.Registry.get(owner, id); err == nil && latest.Revision != before.Revision {
+			return latest, nil, nil
+		}
+	case err != nil:
+		return run, err, nil // seen, but not written down
+	}
+	return run, nil, nil
+}
+
+// differ reports whether a look brought news.
+func differ(a, b *Run) bool {
+	return a.Status != b.Status || len(a.Items) != len(b.Items) || len(a.Responses) != len(b.Responses) ||
+		a.Conversation != b.Conversation || (a.Error == nil) != (b.Error == nil) ||
+		!bytes.Equal(a.Usage, b.Usage) || !bytes.Equal(a.Trace, b.Trace) || !bytes.Equal(a.State, b.State)
+}
+
+// settled reads a run, and ends what a killed process left open.
+func (r *Runner) settled(ctx context.Context, owner Owner, id string) (*Run, error) {
+	run, err := r.Registry.get(owner, id)
+	if err != nil || run.Sending == nil || r.Registry.sending(owner, id) {
+		return run, err
+	}
+	unlock, err := r.Registry.lock(ctx, owner, id)
+	if err != nil {
+		return run, nil
+	}
+	defer unlock()
+	if run, err = r.Registry.get(owner, id); err != nil || run.Sending == nil {
+		return run, err
+	}
+	backend, err := r.Backend(run.Agent)
+	if err != nil {
+		return run, nil
+	}
+	if again, ok := backend.(Recoverer); ok && run.Sending.What == "start" {
+		err := again.Recover(ctx, run)
+		switch kind := kindOf(err); {
+		case err == nil:
+			run.Sending = nil
+			return run, r.Registry.put(run)
+		case kind != catalog.UnknownFate && kind != catalog.Invalid && kind != catalog.Missing:
+			return run, nil // next time
+		}
+	}
+	what := "it was started"
+	if run.Sending.What == "continue" {
+		what = "its approvals were sent"
+	}
+	run.Sending = nil
+	run.End(Unknown, &Failure{Code: string(catalog.UnknownFate), Message: "the server ended while " + what + ": whether the service got that is not known, and nothing was sent again"})
+	return run, r.Registry.put(run)
+}
+
+// Approve answers all requests that the run waits for, and lets it go on. by is
+// "tool", or "person".
+func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions []Decision, by string) (*Run, error) {
+	if _, err := r.settled(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	unlock, err := r.Registry.lock(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	run, err := r.Registry.get(owner, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := answerable(run, decisions); err != nil {
+		return nil, err
+	}
+	backend, err := r.Backend(run.Agent)
+	if err != nil {
+		return nil, err
+	}
+	waiting := run.clone()
+	now := time.Now().UTC()
+	for _, d := range decisions {
+		run.Approvals = append(run.Approvals, Approval{RequestID: d.RequestID, Approve: d.Approve, Reason: d.Reason, By: by, At: now, Used: true})
+		run.Items = append(run.Items, approvalItem(d))
+	}
+	run.Status, run.Sending = InProgress, &Sending{What: "continue", At: now}
+	if err := r.Registry.put(run); err != nil {
+		return nil, notWritten("the approval", err)
+	}
+	step("used")
+	err = backend.Continue(ctx, run, decisions)
+	step("continued")
+	run.Sending = nil
+	switch {
+	case err == nil:
+		return run, r.sent(run)
+	case catalog.AsError(err).Kind == catalog.UnknownFate:
+		return r.unknown(run, err)
+	}
+	// Nothing began: the run waits as before, and the answers may be given again.
+	waiting.Revision = run.Revision
+	return waiting, errors.Join(err, r.Registry.put(waiting))
+}
+
+func approvalItem(d Decision) json.RawMessage {
+	item, err := json.Marshal(struct {
+		Type      string `json:"type"`
+		ID        string `json:"id"`
+		RequestID string `json:"approval_request_id"`
+		Approve   bool   `json:"approve"`
+		Reason    string `json:"reason,omitempty"`
+	}{"mcp_approval_response", d.RequestID, d.RequestID, d.Approve, d.Reason})
+	if err != nil { // strings and a bool
+		panic(err)
+	}
+	return item
+}
+
+// answerable says what is wrong with decisions, in words that help.
+func answerable(run *Run, decisions []Decision) error {
+	refuse := func(kind catalog.Kind, advice, format string, args ...any) error {
+		return &catalog.Error{Kind: kind, Message: "run " + run.ID + ": " + fmt.Sprintf(format, args...), Advice: advice}
+	}
+	for _, d := range decisions {
+		for _, a := range run.Approvals {
+			if a.Used && a.RequestID == d.RequestID {
+				word := "refused"
+				if a.Approve {
+					word = "approved"
+				}
+				return refuse(catalog.Conflict, "Nothing was sent. Look with supervisor_get_run how it goes on.", "%s was already %s at %s", d.RequestID, word, a.At.Format(time.RFC3339))
+			}
+		}
+	}
+	if run.Status != ApprovalRequired {
+		return refuse(catalog.Conflict, "Nothing was sent. Look with supervisor_get_run.", "it waits for no approval: its status is %s", run.Status)
+	}
+	var pending, given []string
+	for _, p := range run.Pending() {
+		pending = append(pending, p.ID)
+	}
+	for _, d := range decisions {
+		if !slices.Contains(pending, d.RequestID) {
+			return refuse(catalog.Invalid, "Pending: "+strings.Join(pending, ", ")+". Nothing was sent.", "there is no approval request %q", d.RequestID)
+		}
+		if slices.Contains(given, d.RequestID) {
+			return refuse(catalog.Invalid, "Nothing was sent.", "%q is decided twice", d.RequestID)
+		}
+		given = append(given, d.RequestID)
+	}
+	if len(given) < len(pending) {
+		return refuse(catalog.Invalid, "Decide all of them in one call: "+strings.Join(pending, ", ")+". Nothing was sent.", "it waits for %d approvals, and %d were given", len(pending), len(given))
+	}
+	return nil
+}
+
+// Pending is one mcp_approval_request without an answer. Its texts are the agent's:
+// untrusted.
+type Pending struct {
+	ID          string
+	ServerLabel string
+	Name        string
+	Arguments   string // JSON text, or whatever the agent made of it
+}
+
+// Pending lists what the run waits for.
+func (r *Run) Pending() []Pending {
+	answered := map[string]bool{}
+	var pending []Pending
+	for i := len(r.Items) - 1; i >= 0; i-- {
+		switch item := gjson.ParseBytes(r.Items[i]); item.Get("type").Str {
+		case "mcp_approval_response":
+			answered[item.Get("approval_request_id").Str] = true
+		case "function_call_output": // the tool ran
+			answered[item.Get("call_id").Str] = true
+		case "mcp_approval_request":
+			if id := item.Get("id").Str; !answered[id] {
+				answered[id] = true
+				pending = append(pending, Pending{ID: id, ServerLabel: item.Get("server_label").Str, Name: item.Get("name").Str, Arguments: item.Get("arguments").String()})
+			}
+		}
+	}
+	slices.Reverse(pending)
+	return pending
+}
+
+// Cancel stops a run, or at least the looking at it. The answer tells which: a run
+// that is Cancelled was stopped, one that is Abandoned may go on in the service.
+func (r *Runner) Cancel(ctx context.Context, owner Owner, id string) (*Run, error) {
+	run, err := r.settled(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := r.Registry.lock(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if run, err = r.Registry.get(owner, id); err != nil || run.Status.Ended() {
+		return run, err
+	}
+	if run.Status == ApprovalRequired { // the response is complete: nothing runs
+		run.End(Cancelled, nil)
+		return run, r.Registry.put(run)
+	}
+	backend, err := r.Backend(run.Agent)
+	if err != nil {
+		return nil, err
+	}
+	stopped, err := backend.Cancel(ctx, run)
+	switch {
+	case err != nil:
+		return nil, err
+	case run.Status.Ended(): // it ended by itself, or the backend says more
+	case stopped:
+		run.End(Cancelled, nil)
+	default:
+		run.End(Abandoned, &Failure{Code: "not_supported", Message: "the service cannot stop it: it ends by itself, and may still have effects; here nobody looks at it any more"})
+	}
+	return run, r.Registry.put(run)
+}
+
+// Wait looks until the run ends, waits for an approval, or ctx ends: then it is as
+// it was last seen. tell hears of every look.
+func (r *Runner) Wait(ctx context.Context, owner Owner, id string, tell func(*Run)) (run *Run, looked, err error) {
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
+	for {
+		seen, failed, err := r.Look(ctx, owner, id)
+		if err != nil {
+			return run, nil, err
+		}
+		run, looked = seen, failed
+		if ctx.Err() != nil {
+			looked = nil // no time was left for it
+		}
+		if !run.Status.Polls() {
+			return run, nil, nil
+		}
+		if ctx.Err() != nil {
+			return run, looked, nil
+		}
+		tell(run)
+		if !r.pause(ctx, run) {
+			return run, looked, nil
+		}
+	}
+}
+
+// pause sleeps until the next look is worth it; false when ctx ends before.
+func (r *Runner) pause(ctx context.Context, run *Run) bool {
+	wait := r.Next(run)
+	var news <-chan struct{}
+	if h := r.Registry.heldHere(run.ID); h != nil {
+		h.mu.Lock()
+		news = h.changed
+		if h.run.Status != run.Status || len(h.run.Items) != len(run.Items) {
+			wait = 0 // it came between look and pause
+		}
+		h.mu.Unlock()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-news:
+	}
+	// Many small pieces make one piece of news.
+	timer.Reset(newsTime)
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+const (
+	newsTime = 200 * time.Millisecond
+	// maxLookRate is how many looks a second this process takes at all runs together.
+	maxLookRate = 50
+)
+
+// Next is after how long another look at the run is worth it: 1 s, 2 s, and 10 s or
+// 30 s for long work (contract/supervisor.md, section 5). Many runs that are waited
+// for at once are looked at less often each.
+func (r *Runner) Next(run *Run) time.Duration {
+	since := run.Created
+	if last := run.LastResponse(); last != nil && last.CreatedAt.After(since) {
+		since = last.CreatedAt
+	}
+	now := time.Now()
+	wait := pace(now.Sub(since))
+	if backend, err := r.Backend(run.Agent); err == nil {
+		if pacer, ok := backend.(Pacer); ok {
+			wait = pacer.Next(run, now)
+		}
+	}
+	return max(wait, time.Duration(r.waiting.Load())*time.Second/maxLookRate)
+}
+
+func pace(age time.Duration) time.Duration {
+	switch {
+	case age < 2*time.Second:
+		return time.Second
+	case age < time.Minute:
+		return 2 * time.Second
+	case age < 10*time.Minute:
+		return 10 * time.Second
+	}
+	return 30 * time.Second
+}
+
+// kindOf is the kind of an error; "" of none.
+func kindOf(err error) catalog.Kind {
+	if err == nil {
+		return ""
+	}
+	return catalog.AsError(err).Kind
+}
