@@ -452,8 +452,15 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A transfer may take for ever, as long as something moves.
+// A transfer may take for ever, as long as something moves. A stream of events may
+// stand still for longer.
 func TestInactivity(t *testing.T) {
+	for want, header := range map[time.Duration]http.Header{inactivity: nil, silence: {"Accept": {"text/event-stream"}}} {
+		testInactivity(t, want, header)
+	}
+}
+
+func testInactivity(t *testing.T, want time.Duration, header http.Header) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{script: []reply{func(req *http.Request) (*http.Response, error) {
 			resp, err := answer(200, "")(req)
@@ -469,9 +476,9 @@ func TestInactivity(t *testing.T) {
 			return resp, err
 		}}}
 		began := time.Now()
-		answer := success(t, newClient(t, w), &catalog.Call{Row: download, Path: "/a", Stream: true})
+		answer := success(t, newClient(t, w), &catalog.Call{Row: download, Path: "/a", Stream: true, Header: header})
 		body, err := io.ReadAll(answer.Stream)
-		if len(body) != 10 || !errors.Is(err, errInactivity) || time.Since(began) != 500*time.Second+inactivity {
+		if len(body) != 10 || !errors.Is(err, errInactivity) || time.Since(began) != 500*time.Second+want {
 			t.Errorf("%d bytes in %s: %v", len(body), time.Since(began), err)
 		}
 		answer.Stream.Close()
