@@ -86,14 +86,17 @@ var (
 )
 
 // String is the limit as the documentation writes it: "20/s", "1100/min, shared
-// by secrets", or "standard".
+// by secrets", "50/5min", or "standard".
 func (l Limit) String() string {
 	if l.Calls == 0 {
 		return "standard"
 	}
 	unit := "s"
-	if l.Per == time.Minute {
+	switch {
+	case l.Per == time.Minute:
 		unit = "min"
+	case l.Per > time.Minute:
+		unit = strconv.Itoa(int(l.Per/time.Minute)) + "min"
 	}
 	text := strconv.Itoa(l.Calls) + "/" + unit
 	if l.Bucket != "" {
