@@ -19,6 +19,9 @@ const maxProblems = 10
 // says by name what is wrong with them. Nothing has been sent when it refuses.
 // null stands for "not given": many clients send it for every optional argument.
 func (r *Row) Bind(raw []byte) (*Call, error) {
+	if r.IsForeign() {
+		return r.bindForeign(raw)
+	}
 	args, err := r.arguments(raw)
 	if err != nil {
 		return nil, err
@@ -64,7 +67,9 @@ func (r *Row) checkOneOf(args arguments) string {
 
 func (r *Row) refusal(problems []string) *Error {
 	advice := "It takes no arguments. Nothing was sent."
-	if names := r.Arguments(); len(names) > 0 {
+	if r.IsForeign() {
+		advice = "Nothing was sent."
+	} else if names := r.Arguments(); len(names) > 0 {
 		advice = "Valid arguments: " + strings.Join(names, ", ") + ". Nothing was sent."
 	}
 	return invalid(r.Name+": "+strings.Join(problems, "; "), advice)

@@ -76,6 +76,9 @@ type param struct {
 
 func (r *Row) lookup() ([]param, map[string]*param) {
 	s := r.shape
+	if s.foreign != nil {
+		return nil, nil // another server knows them
+	}
 	s.paramsOnce.Do(func() {
 		holes := r.holes()
 		s.params = appendParams(nil, r.req, r, holes)
@@ -215,6 +218,9 @@ func (r *Row) FromText(name, text string) json.RawMessage {
 	quoted, err := json.Marshal(text)
 	if err != nil { // a string always has a JSON form
 		panic(err)
+	}
+	if r.IsForeign() && json.Valid([]byte(text)) {
+		return json.RawMessage(text)
 	}
 	if p == nil || p.kind == kindString || p.kind == kindID {
 		return quoted
