@@ -23,7 +23,7 @@ func TestCatalogListsAreFilteredByPrivilege(t *testing.T) {
 		{ana, "/tables?catalog_name=samples&schema_name=tpch", "tables", "customer nation orders region"},
 		{ben, "/tables?catalog_name=MAIN&schema_name=marketing", "tables", "campaigns spend_daily"},
 		{ben, "/volumes?catalog_name=main&schema_name=retail", "volumes", "exports landing"},
-		{ben, "/functions?catalog_name=main&schema_name=retail", "functions", "net_price sku_category"},
+		{ben, "/functions?catalog_name=main&schema_name=retail", "functions", "convert_currency net_price sku_category"},
 		{ben, "/functions?catalog_name=main&schema_name=marketing", "functions", ""},
 	} {
 		page := c.who.get(unity + c.path)

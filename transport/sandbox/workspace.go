@@ -63,6 +63,9 @@ type Workspace struct {
 	secrets    *secrets
 
 	connections *connections
+	supervisor  *supervisor
+	genie       *genie
+	apps        *apps
 }
 
 // New builds and seeds a workspace. The SQL engine opens on first use.
@@ -77,7 +80,7 @@ func New(opts Options) (*Workspace, error) {
 	for _, add := range []func(*Workspace) error{
 		addPeople, addLakehouse, addWarehouses, addStatements, addClusters, addJobs,
 		addFiles, addDBFS, addNotebooks, addSecrets,
-		addConnections,
+		addConnections, addGenie, addApps, addSupervisor,
 	} {
 		if err := add(w); err != nil {
 			return nil, errors.Join(err, w.Close())
