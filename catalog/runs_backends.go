@@ -8,7 +8,7 @@ import "time"
 
 func runsBackendRows() []*Row {
 	return []*Row{
-		&GetApp.Row, &StartInvocation.Row, &GetInvocation.Row, &InvocationEvents.Row,
+		&GetApp.Row, &StartInvocation.Row, &StartPreviewInvocation.Row, &GetInvocation.Row, &InvocationEvents.Row,
 		&StartAppResponse.Row, &GetAppResponse.Row, &CancelAppResponse.Row,
 		&GetRunEndpoint.Row, &StreamEndpoint.Row,
 		&StartConversation.Row, &AskGenie.Row, &GetGenieMessage.Row, &GetGenieResult.Row, &RunGenieQuery.Row,
@@ -70,6 +70,22 @@ var StartInvocation = Define[InvocationRequest, Invocation](Row{
 	Verify: "Look at the run: it is asked for by the same id.",
 })
 
+// PreviewInvocationRequest is an InvocationRequest of the servers' previews.
+type PreviewInvocationRequest struct {
+	RunID      string   `json:"run_id" jsonschema_description:"UUID"`
+	Input      []Object `json:"input,omitempty" jsonschema_description:"Items"`
+	Background bool     `json:"background" jsonschema_description:"Answer at once"`
+}
+
+// StartPreviewInvocation is StartInvocation of a preview: whether it knows a repeat
+// is not documented.
+var StartPreviewInvocation = Define[PreviewInvocationRequest, Invocation](Row{
+	Name: "supervisor_start_preview", Group: Supervisor, Effect: Run, Inner: true,
+	Method: "POST", Path: "/api/invocations",
+	Needs: "CAN_USE on the app, and what its agent's tools need", Object: "invocation {run_id}",
+	Verify: "The agent may be at work: look at what it would have changed before starting it again.",
+})
+
 // InvocationName names an invocation.
 type InvocationName struct {
 	ID string `json:"id" jsonschema_description:"UUID"`
@@ -103,23 +119,9 @@ type AppResponseRequest struct {
 	CustomInputs Object   `json:"custom_inputs,omitempty" jsonschema_description:"Of the agent"`
 }
 
-// AppResponse is a response of a LongRunningAgentServer, of the form that the
-// Supervisor's have.
-type AppResponse struct {
-	ID        string `json:"id"`
-	Status    string `json:"status"`
-	Output    []Raw  `json:"output"`
-	Error     Raw    `json:"error"`
-	Usage     Raw    `json:"usage"`
-	CreatedAt int64  `json:"created_at"` // Unix seconds
-	Attempt   int64  `json:"attempt_number"`
-	Metadata  struct {
-		TraceID string `json:"trace_id"`
-	} `json:"metadata"`
-}
-
-// StartAppResponse has no idempotency key: a repeat is a second run.
-var StartAppResponse = Define[AppResponseRequest, AppResponse](Row{
+// StartAppResponse begins a response of the form that the Supervisor's have. There
+// is no idempotency key: a repeat is a second run.
+var StartAppResponse = Define[AppResponseRequest, None](Row{
 	Name: "supervisor_start_app_response", Group: Supervisor, Effect: Run, Inner: true,
 	Method: "POST", Path: "/responses",
 	Needs:  "CAN_USE on the app, and what its agent's tools need",
@@ -132,7 +134,7 @@ type AppResponseName struct {
 }
 
 // GetAppResponse polls a response of an app.
-var GetAppResponse = Define[AppResponseName, AppResponse](Row{
+var GetAppResponse = Define[AppResponseName, None](Row{
 	Name: "supervisor_get_app_response", Group: Supervisor, Effect: Read, Inner: true,
 	Method: "GET", Path: "/responses/{response_id}",
 	Needs: "CAN_USE on the app, as the user who started the run", Object: "response {response_id}",
@@ -177,6 +179,7 @@ type StreamEndpointRequest struct {
 	Messages []Object `json:"messages,omitempty" jsonschema_description:"{role, content}"`
 	Context  Object   `json:"context,omitempty" jsonschema_description:"{conversation_id}"`
 	Options  Object   `json:"databricks_options,omitempty" jsonschema_description:"{return_trace, conversation_id}"`
+	Request  string   `json:"client_request_id,omitempty" jsonschema_description:"For the endpoint's logs"`
 	Stream   bool     `json:"stream" jsonschema_description:"Answer as events"`
 }
 
