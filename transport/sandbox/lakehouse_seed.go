@@ -35,6 +35,7 @@ func seedCatalogs(m *securable) {
 	seedDropped(m.schema("main", "staging"))
 	seedVolumesAndFunctions(m, made)
 	seedGrants(m)
+	seedModels(m, made)
 }
 
 func seedTable(schema *securable, seed tableSeed, at time.Time) {

@@ -61,6 +61,9 @@ type Workspace struct {
 	dbfs       *dbfs
 	notebooks  *notebooks
 	secrets    *secrets
+	serving    *serving
+	agentLogs  *agentLogs
+	mlflow     *mlflow
 
 	connections *connections
 	supervisor  *supervisor
@@ -79,7 +82,7 @@ func New(opts Options) (*Workspace, error) {
 	}
 	for _, add := range []func(*Workspace) error{
 		addPeople, addLakehouse, addWarehouses, addStatements, addClusters, addJobs,
-		addFiles, addDBFS, addNotebooks, addSecrets,
+		addFiles, addDBFS, addNotebooks, addSecrets, addAgentLogs, addMLflow, addServing,
 		addConnections, addGenie, addApps, addSupervisor,
 	} {
 		if err := add(w); err != nil {
