@@ -284,7 +284,9 @@ func TestSupervisorPairsItems(t *testing.T) {
 		{[]object{{"type": "image_generation"}}, "image_generation"},
 	} {
 		rec := ben.send("POST", responses, but(asked(""), object{"input": c.items}))
-		var body struct{ Error struct{ Code, Message string } }
+		var body struct {
+			Error struct{ Code, Message string }
+		}
 		if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
 			body.Error.Message = err.Error()
 		}
