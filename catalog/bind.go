@@ -163,6 +163,10 @@ func (p *param) check(v gjson.Result) string {
 		if p.min != nil && n < *p.min || p.max != nil && n > *p.max {
 			return fmt.Sprintf("%q must be %s, not %d", p.name, p.bounds(), n)
 		}
+	case p.kind == kindInput:
+		if p.required && (v.Str == "" && v.Type == gjson.String || v.Raw == "[]") {
+			return fmt.Sprintf("%q must not be empty", p.name)
+		}
 	case p.kind == kindArray, p.values:
 		return p.checkItems(v)
 	case p.keys != nil:
@@ -229,6 +233,13 @@ func (k kind) matches(v gjson.Result) bool {
 		return v.IsObject()
 	case kindArray:
 		return v.IsArray()
+	case kindInput:
+		objects := v.IsArray()
+		v.ForEach(func(_, item gjson.Result) bool {
+			objects = objects && item.IsObject()
+			return objects
+		})
+		return objects || v.Type == gjson.String
 	}
 	return false
 }

@@ -31,11 +31,13 @@ const (
 	kindBoolean
 	kindObject
 	kindArray
+	kindInput
 )
 
 var kindWords = [...]string{
 	kindString: "a string", kindID: "a 64-bit id (decimal string or integer)", kindInteger: "an integer",
 	kindNumber: "a number", kindBoolean: "true or false", kindObject: "an object", kindArray: "an array",
+	kindInput: "a string, or an array of objects",
 }
 
 // param is one argument, read from a field of a request struct. The tags:
@@ -164,6 +166,8 @@ func kindOf(t reflect.Type) (k, items kind, values bool) {
 		return kindID, 0, false
 	case reflect.TypeFor[Object]():
 		return kindObject, 0, false
+	case reflect.TypeFor[Input]():
+		return kindInput, 0, false
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -222,7 +226,7 @@ func (r *Row) FromText(name, text string) json.RawMessage {
 	if r.IsForeign() && json.Valid([]byte(text)) {
 		return json.RawMessage(text)
 	}
-	if p == nil || p.kind == kindString || p.kind == kindID {
+	if p == nil || p.kind == kindString || p.kind == kindID || p.kind == kindInput && !strings.HasPrefix(text, "[") {
 		return quoted
 	}
 	if p.kind == kindArray && p.items == kindString && !strings.HasPrefix(text, "[") {

@@ -207,7 +207,7 @@ func TestTextsNameRealTools(t *testing.T) {
 }
 
 // settingNames look like tools in a text, but are keys of the API's objects.
-var settingNames = []string{"sql_task"}
+var settingNames = []string{"sql_task", "uc_function", "uc_connection"}
 
 func TestEffects(t *testing.T) {
 	if Effect(0).Valid() || Effect(200).Valid() {

@@ -103,7 +103,7 @@ func TestSchemasAgreeWithBind(t *testing.T) {
 				t.Errorf("%s shows %q, which Bind does not know", row.Name, name)
 				continue
 			}
-			want := [...]string{kindString: "string", kindID: "string", kindInteger: "integer", kindNumber: "number", kindBoolean: "boolean", kindObject: "object", kindArray: "array"}[p.kind]
+			want := [...]string{kindString: "string", kindID: "string", kindInteger: "integer", kindNumber: "number", kindBoolean: "boolean", kindObject: "object", kindArray: "array", kindInput: "string"}[p.kind]
 			if property.Type != want || property.Description != p.doc {
 				t.Errorf("%s.%s: schema %s %q, Bind %s %q", row.Name, name, property.Type, property.Description, want, p.doc)
 			}

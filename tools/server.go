@@ -13,6 +13,7 @@ import (
 
 	"brickmcp/catalog"
 	"brickmcp/tools/audit"
+	"brickmcp/tools/runs"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -52,7 +53,8 @@ type Config struct {
 	Policies     Policies    // nil: no policy file
 	Audit        *audit.Log  // nil: nothing is written down
 	AuditNeed    AuditNeed   // what an audit log that cannot be written stops; "": AuditWrites
-	StateDir     string      // where confirmations outlive the process; "": they do not
+	StateDir     string      // where confirmations and runs of agents outlive the process; "": they do not
+	Approvals    Approvals   // who may let tools of agents act
 	Log          *zap.Logger
 }
 
@@ -82,6 +84,9 @@ type Server struct {
 	identities    *identities // of the workspace
 	lookups       *lookups    // likewise
 	app           func(context.Context, string) (catalog.Caller, error)
+	registry      *runs.Registry // of the runs of agents
+	runner        *runs.Runner   // of those in the workspace
+	approvals     Approvals
 	stateDir      string        // of what outlives the process; "": nothing does
 	host          func() string // of the workspace, as audit names it; nil: its name
 
@@ -109,6 +114,13 @@ var thinking = map[string]handler{
 	catalog.ImportWorkspace.Name:  (*Server).importWorkspace,
 	catalog.ExportWorkspace.Name:  (*Server).exportWorkspace,
 	catalog.GetRunOutput.Name:     (*Server).runOutput,
+
+	catalog.StartSupervisorRun.Name:  (*Server).startSupervisorRun,
+	catalog.GetSupervisorRun.Name:    (*Server).getSupervisorRun,
+	catalog.WaitSupervisorRun.Name:   (*Server).waitSupervisorRun,
+	catalog.ApproveRun.Name:          (*Server).approveRun,
+	catalog.CancelSupervisorRun.Name: (*Server).cancelSupervisorRun,
+	catalog.ListSupervisorRuns.Name:  (*Server).listSupervisorRuns,
 }
 
 // New registers every row as a tool. It touches neither network nor disk.
@@ -119,7 +131,7 @@ func New(cfg Config) *Server {
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
 		confirmations: newConfirmations(cfg.StateDir, time.Now), duplicates: newDuplicates(time.Now),
-		stateDir: cfg.StateDir,
+		stateDir: cfg.StateDir, registry: runs.New(cfg.StateDir), approvals: cfg.Approvals,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -164,6 +176,7 @@ func (s *Server) ToolsChanged() {
 func (s *Server) Wait(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
+		s.registry.Close(ctx) // agents whose answers only this process reads
 		for _, w := range s.workspaces {
 			w.background.Wait()
 		}
@@ -222,7 +235,11 @@ func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 		defer end()
 		called, cancel := context.WithTimeout(called, callTime) // with the question to a person
 		defer cancel()
+		called = withClientTrace(called, req)
 		answer, asked, err := s.runConfirmed(called, req, row)
+		if asked == nil {
+			answer, asked, err = s.askApproval(called, req, row, answer, err)
+		}
 		if asked != nil {
 			return asked, nil
 		}

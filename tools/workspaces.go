@@ -64,13 +64,16 @@ func (s *Server) sibling(w Workspace) *Server {
 	if s.audit != nil {
 		api = tracing{w.API}
 	}
-	return &Server{
+	sibling := &Server{
 		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, app: w.App, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
 		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
 		confirmations: s.confirmations, duplicates: s.duplicates, stateDir: s.stateDir,
 		identities: &identities{ask: w.Identify, now: time.Now}, lookups: &lookups{api: api, now: time.Now},
+		registry: s.registry, approvals: s.approvals,
 	}
+	sibling.runner = sibling.newRunner()
+	return sibling
 }
 
 // in finds the workspace that a call is for, and its arguments without the name.

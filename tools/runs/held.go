@@ -67,7 +67,7 @@ func (h *Held) write() {
 func (r *Run) bring(from *Run) {
 	r.Responses, r.Items, r.Status, r.Error = from.Responses, from.Items, from.Status, from.Error
 	r.Usage, r.Trace, r.State, r.Ended = from.Usage, from.Trace, from.State, from.Ended
-	r.Conversation = from.Conversation
+	r.Conversation, r.Doing = from.Conversation, from.Doing
 }
 
 // callTime is longer than any tool call takes.

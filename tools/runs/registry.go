@@ -230,6 +230,12 @@ func (g *Registry) replace(run *Run) error {
 	return g.put(run)
 }
 
+// Sending reports whether the request that stands in the run's record is on its way
+// right now, from whichever process.
+func (g *Registry) Sending(run *Run) bool {
+	return run.Sending != nil && g.sending(run.Owner, run.ID)
+}
+
 // sending reports whether the request that stands in the record is on its way right
 // now. When it is not, whoever sent it died.
 func (g *Registry) sending(owner Owner, id string) bool {

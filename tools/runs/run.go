@@ -61,6 +61,8 @@ type Response struct {
 	Status    string    `json:"status"` // as the service says it
 	// From is how many items of the run were there before this response.
 	From int `json:"from"`
+	// Stream says that only the process that holds the stream knows how it goes on.
+	Stream bool `json:"stream,omitempty"`
 }
 
 // Failure is why a run ended without success. Message is the service's text.
@@ -122,6 +124,9 @@ type Run struct {
 
 	// State is the backend's own: no other part looks into it.
 	State json.RawMessage `json:"state,omitempty"`
+
+	// Doing is what the agent is at right now, for progress; "" when that is not known.
+	Doing string `json:"-"`
 
 	keeper keeper // of the record; nil: a run that is nowhere kept
 }

@@ -1,0 +1,143 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"brickmcp/catalog"
+	"brickmcp/tools/runs"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/tidwall/gjson"
+)
+
+// approvalQuestion is the question about the tools that a run wants to use.
+const approvalQuestion = "approval"
+
+// askPatience is the least time that is worth asking a person in.
+const askPatience = 8 * time.Second
+
+// asksApproval reports whether a person is asked by the client behind ctx.
+func (s *Server) asksApproval(ctx context.Context) bool {
+	return (s.approvals == ApprovalsEither || s.approvals == ApprovalsElicit) &&
+		s.access.Allows(&catalog.ApproveRun.Row) && canAsk(ctx)
+}
+
+// askApproval asks the person about the tools that a run waits for, when a wait
+// ended with them, and lets the run go on by the answer. The result, if there is
+// one, is to be returned now: the client calls again with the reply.
+func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, answer []byte, err error) ([]byte, *mcp.CallToolResult, error) {
+	if err != nil || row.Name != catalog.WaitSupervisorRun.Name || !s.asksApproval(ctx) || gjson.GetBytes(answer, "status").Str != string(runs.ApprovalRequired) {
+		return answer, nil, err
+	}
+	deadline, bounded := ctx.Deadline()
+	if bounded && time.Until(deadline) < askPatience {
+		return answer, nil, nil // the next wait asks at once
+	}
+	id := gjson.GetBytes(answer, "run_id").Str
+	pending := gjson.GetBytes(answer, "pending_approvals").Array()
+	question, ids := approvalForm(pending)
+	question.State = id + " " + strings.Join(ids, " ")
+	reply, asked, askErr := s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
+	if asked != nil || askErr != nil {
+		return answer, asked, nil
+	}
+	decisions := repliedDecisions(reply, ids)
+	if decisions == nil || reply.State != question.State {
+		return answer, nil, nil // it stays pending
+	}
+	// The arguments of the wait name run and workspace.
+	args := object{}
+	args.text("run_id", id)
+	args.raw("decisions", string(decisions))
+	if profile := gjson.GetBytes(req.Params.RawArguments, profileArgument); s.several() && profile.Exists() {
+		args.raw(profileArgument, profile.Raw)
+	}
+	approved, err := s.run(byPerson(ctx), &catalog.ApproveRun.Row, args.bytes())
+	if err != nil {
+		return nil, nil, err
+	}
+	if left := time.Until(deadline) - startTime; bounded && left > startTime && !runs.Status(gjson.GetBytes(approved, "status").Str).Ended() {
+		again, err := s.run(ctx, row, withTimeout(req.Params.RawArguments, left))
+		return again, nil, err
+	}
+	return approved, nil, nil
+}
+
+// withTimeout are the arguments of a wait with less time.
+func withTimeout(args json.RawMessage, left time.Duration) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(args, &members) != nil {
+		return args
+	}
+	members["timeout_seconds"] = json.RawMessage(fmt.Sprint(int(left.Seconds())))
+	shorter, err := json.Marshal(members)
+	if err != nil {
+		return args
+	}
+	return shorter
+}
+
+// approvalForm asks for one decision on each. What it quotes is the agent's.
+func approvalForm(pending []gjson.Result) (Question, []string) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "An agent run asks to use %s. What stands in quotes is the agent's own text.", plural(len(pending), "tool"))
+	var ids, required []string
+	properties := object{}
+	share := max(maxQuestion/(len(pending)+1)-100, 100)
+	for i, p := range pending {
+		ids = append(ids, p.Get("approval_request_id").Str)
+		name := decisionName(i)
+		fmt.Fprintf(&text, "\n%d. %q on %q with %q", i+1, cutText(p.Get("name").Str, 80), cutText(p.Get("server_label").Str, 80), cutText(p.Get("arguments").String(), share))
+		properties.raw(name, fmt.Sprintf(`{"type":"string","enum":["approve","refuse"],"title":"Decision %d"}`, i+1))
+		required = append(required, name)
+	}
+	properties.raw("reason", `{"type":"string","title":"Reason, for the agent"}`)
+	var schema object
+	schema.text("type", "object")
+	schema.raw("properties", string(properties.bytes()))
+	schema.texts("required", required)
+	return Question{ID: approvalQuestion, Message: text.String(), Schema: schema.bytes()}, ids
+}
+
+func decisionName(i int) string {
+	if i == 0 {
+		return "decision"
+	}
+	return fmt.Sprintf("decision_%d", i+1)
+}
+
+// repliedDecisions are the decisions of a reply; nil leaves everything pending. A
+// person who declines refuses; one who closes the question has not decided.
+func repliedDecisions(reply Reply, ids []string) json.RawMessage {
+	decisions := make([]runs.Decision, len(ids))
+	reason := cutText(gjson.GetBytes(reply.Content, "reason").Str, 1000)
+	for i, id := range ids {
+		word := gjson.GetBytes(reply.Content, decisionName(i)).Str
+		switch {
+		case reply.Action == ReplyDecline:
+		case reply.Action != ReplyAccept || !slices.Contains([]string{"approve", "refuse"}, word):
+			return nil
+		}
+		decisions[i] = runs.Decision{RequestID: id, Approve: reply.Action == ReplyAccept && word == "approve", Reason: reason}
+	}
+	raw, err := json.Marshal(decisions)
+	if err != nil { // strings and bools
+		panic(err)
+	}
+	return raw
+}
+
+// withClientTrace passes the trace context on that a client sends along.
+func withClientTrace(ctx context.Context, req mcp.CallToolRequest) context.Context {
+	if req.Params.Meta == nil {
+		return ctx
+	}
+	parent, _ := req.Params.Meta.AdditionalFields["traceparent"].(string)
+	state, _ := req.Params.Meta.AdditionalFields["tracestate"].(string)
+	return runs.WithTraceContext(ctx, parent, state)
+}
