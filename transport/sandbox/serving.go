@@ -241,7 +241,7 @@ func (s *serving) list(r *request) (any, error) {
 	for _, e := range s.endpoints {
 		e.advance(r.now)
 		if e.acl.allows(r.user, "serving-endpoints", "CAN_VIEW") {
-			rows = append(rows, e.summary(r))
+			rows = append(rows, e.summary())
 		}
 	}
 	return object{"endpoints": rows}, nil

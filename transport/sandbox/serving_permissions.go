@@ -73,7 +73,9 @@ func (s *serving) setPermissions(r *request) (any, error) {
 		case given[s.w.people.field(who)] != who:
 			return nil, failure(http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Principal "+who+" does not exist.")
 		}
-		next[who] = entry.Level
+		if order := levels["serving-endpoints"]; slices.Index(order, entry.Level) > slices.Index(order, next[who]) { // PATCH raises only
+			next[who] = entry.Level
+		}
 	}
 	e.acl = next
 	return s.permissions(e), nil

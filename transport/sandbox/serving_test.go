@@ -247,6 +247,10 @@ func TestEndpointPermissions(t *testing.T) {
 	ben.get(endpointsAPI + "/churn")
 	ben.refused("POST", "/serving-endpoints/churn/invocations", shape{}, 403, "PERMISSION_DENIED")
 	ben.refused("PUT", path, entry("user_name", benName, "CAN_MANAGE"), 403, "PERMISSION_DENIED")
+	ana.call("PATCH", path, entry("group_name", "analysts", "CAN_QUERY"))
+	if text := fmt.Sprint(ana.call("PATCH", path, entry("group_name", "analysts", "CAN_VIEW"))); !strings.Contains(text, "CAN_QUERY") {
+		t.Error("PATCH does not take away:", text)
+	}
 	got = ana.call("PUT", path, entry("service_principal_name", ClientID, "CAN_QUERY"))
 	if text := fmt.Sprint(got); strings.Contains(text, benName) || !strings.Contains(text, "service_principal_name:"+ClientID) || !strings.Contains(text, "inherited:true") {
 		t.Error("PUT replaces the direct entries:", text)

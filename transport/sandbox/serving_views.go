@@ -6,7 +6,7 @@ import (
 )
 
 // head is what a listing and a single read have in common.
-func (e *servingEndpoint) head(r *request) object {
+func (e *servingEndpoint) head() object {
 	o := object{
 		"id": e.id, "name": e.name, "creator": e.creator,
 		"creation_timestamp": millis(e.created), "last_updated_timestamp": millis(e.updated),
@@ -34,8 +34,8 @@ func (e *servingEndpoint) condition() object {
 	return object{"ready": ready, "config_update": e.state}
 }
 
-func (e *servingEndpoint) summary(r *request) object {
-	o := e.head(r)
+func (e *servingEndpoint) summary() object {
+	o := e.head()
 	c := e.config
 	if c == nil {
 		c = e.pending
@@ -55,7 +55,7 @@ func (e *servingEndpoint) summary(r *request) object {
 }
 
 func (e *servingEndpoint) detail(r *request) object {
-	o := e.head(r)
+	o := e.head()
 	level := ""
 	for _, l := range levels["serving-endpoints"] {
 		if e.acl.allows(r.user, "serving-endpoints", l) {
