@@ -36,6 +36,9 @@ var backends = []struct {
 	open   func(s *Server) runs.Backend
 }{
 	{"", func(s *Server) runs.Backend { return &runs.Supervisor{API: s.api, Host: s.place} }},
+	{"apps/", func(s *Server) runs.Backend { return &runs.Apps{API: s.api, Open: s.app} }},
+	{"endpoints/", func(s *Server) runs.Backend { return &runs.Endpoints{API: s.api} }},
+	{"genie/", func(s *Server) runs.Backend { return &runs.Genie{API: s.api} }},
 }
 
 // newRunner joins the registry, which all workspaces share, with the backends of
