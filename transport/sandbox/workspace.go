@@ -182,8 +182,11 @@ func (w *Workspace) unknownRoute(rw http.ResponseWriter, r *http.Request) {
 	fail(rw, failure(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '"+r.Method+" "+r.URL.Path+"'"), w.requestID())
 }
 
-// ServeHTTP applies the fault rules, then routes.
-func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.faults.serve(rw, r, w.mux) }
+// ServeHTTP applies the fault rules, then routes. The hosts of apps are paths to
+// both.
+func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.faults.serve(rw, w.apps.route(r), w.mux)
+}
 
 // apiError is an error in the shape of the REST API.
 type apiError struct {
