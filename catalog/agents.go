@@ -147,7 +147,7 @@ type QueryAgentRequest struct {
 }
 
 // QueryAgent asks an agent, which may act on the world.
-var QueryAgent = Define[QueryAgentRequest, None](Row{
+var QueryAgent = Define[QueryAgentRequest, Raw](Row{
 	Name: "agents_query", Title: "Query agent", Group: Agents, Effect: Create,
 	Method: "POST", Path: "/serving-endpoints/{endpoint_name}/invocations",
 	Needs: "CAN_QUERY on the endpoint", Object: anEndpoint, OneOf: []string{"input", "messages", "dataframe_records", "request"},

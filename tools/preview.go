@@ -86,6 +86,10 @@ func (v *previewer) fill() error {
 		return v.putSecret()
 	case catalog.CreateServicePrincipal.Name:
 		return v.createPrincipal()
+	case catalog.DeployAgent.Name:
+		return v.deployAgent()
+	case catalog.DeleteAgent.Name:
+		return v.deleteAgent()
 	}
 	if v.text("statement") != "" {
 		return v.runSQL()

@@ -114,6 +114,13 @@ var thinking = map[string]handler{
 	catalog.ImportWorkspace.Name:  (*Server).importWorkspace,
 	catalog.ExportWorkspace.Name:  (*Server).exportWorkspace,
 	catalog.GetRunOutput.Name:     (*Server).runOutput,
+	catalog.DeployAgent.Name:      (*Server).deployAgent,
+	catalog.ListAgents.Name:       (*Server).listAgents,
+	catalog.GetAgent.Name:         (*Server).getAgent,
+	catalog.DeleteAgent.Name:      (*Server).deleteAgent,
+	catalog.QueryAgent.Name:       (*Server).queryAgent,
+	catalog.GiveFeedback.Name:     (*Server).giveFeedback,
+	catalog.ReadAgentLogs.Name:    (*Server).readAgentLogs,
 
 	catalog.StartSupervisorRun.Name:  (*Server).startSupervisorRun,
 	catalog.GetSupervisorRun.Name:    (*Server).getSupervisorRun,

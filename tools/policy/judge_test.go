@@ -424,7 +424,7 @@ func TestEveryTouchIsNarrowed(t *testing.T) {
 				t.Errorf("%s: %s is not narrowed", row.Name, touch.Scope)
 			}
 		}
-		if s := row.Shows.Scope; s != "" && parse(t, "scopes: {"+string(s)+": []}").Rules(Subject{}).Shows(Object{Scope: s, ID: "a", Name: "b"}) {
+		if s := row.Shows.Scope; s != "" && s != catalog.ScopeAgentRuns && parse(t, "scopes: {"+string(s)+": []}").Rules(Subject{}).Shows(Object{Scope: s, ID: "a", Name: "b"}) {
 			t.Errorf("%s shows %s in spite of an empty list", row.Name, s)
 		}
 	}
