@@ -23,14 +23,14 @@ type Held struct {
 	writing sync.Mutex // one write at a time, in order
 }
 
-// Update changes the run and tells whoever waits for it. It is written down when it
-// ended, and now and then before.
+// Update changes the run and tells whoever waits for it. It is written down when
+// there is nothing more to come, and now and then before.
 func (h *Held) Update(change func(*Run)) {
 	h.mu.Lock()
 	change(h.run)
 	close(h.changed)
 	h.changed = make(chan struct{})
-	due := h.run.Status.Ended() || time.Since(h.persisted) >= persistTime
+	due := !h.run.Status.Polls() || time.Since(h.persisted) >= persistTime
 	if due {
 		h.persisted = time.Now()
 	}
@@ -56,8 +56,8 @@ func (h *Held) write() {
 	}
 	defer unlock()
 	record, err := h.registry.get(latest.Owner, latest.ID)
-	if err != nil || record.Status.Ended() { // cancelled here, for example
-		return
+	if err != nil || !record.Status.Polls() || len(record.Responses) > len(latest.Responses) {
+		return // dropped or cancelled here, or it went on since
 	}
 	record.bring(latest)
 	_ = h.registry.put(record)

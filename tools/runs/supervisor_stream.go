@@ -39,6 +39,7 @@ func (s *Supervisor) stream(ctx context.Context, run *Run) error {
 			})
 			return
 		}
+		defer context.AfterFunc(holding, func() { answer.Stream.Close() })()
 		defer answer.Stream.Close()
 		s.follow(answer.Stream, held)
 	})
