@@ -65,7 +65,7 @@ func (c *config) build() (*app, error) {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, Identify: w.identify, Host: w.hostName, Warehouse: c.defaultWarehouse(w)})
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Warehouse: c.defaultWarehouse(w)})
 	}
 	a.close = func() error {
 		for _, w := range spaces {
@@ -136,6 +136,7 @@ type workspace struct {
 
 	mu     sync.Mutex
 	client *rest.Client
+	apps   map[string]catalog.Caller // by address
 
 	introduced atomic.Bool
 	signedIn   atomic.Pointer[string] // the user that audit was told
