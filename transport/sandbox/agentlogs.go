@@ -27,7 +27,7 @@ type agentLogs struct {
 	w *Workspace
 
 	mu    sync.Mutex // held while rows are loaded: who looks next finds them all
-	queue []logRow   // by due
+	queue []logRow   // in order of arrival, which for each table is that of due
 }
 
 type logRow struct {
@@ -72,13 +72,7 @@ func addAgentLogs(w *Workspace) error {
 func (a *agentLogs) add(row logRow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	at, _ := slices.BinarySearchFunc(a.queue, row, func(x, y logRow) int {
-		if x.due.After(y.due) {
-			return 1
-		}
-		return -1 // equal ones stay in order of arrival
-	})
-	a.queue = slices.Insert(a.queue, at, row)
+	a.queue = append(a.queue, row)
 }
 
 // deliver loads what is due. Delivery is best effort: rows for a schema that is
@@ -87,28 +81,27 @@ func (a *agentLogs) deliver(ctx context.Context) {
 	now := a.w.clock.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	n := 0
-	for n < len(a.queue) && !now.Before(a.queue[n].due) {
-		n++
-	}
-	if n == 0 {
+	if len(a.queue) == 0 {
 		return
 	}
-	due := slices.Clone(a.queue[:n])
-	a.queue = slices.Delete(a.queue, 0, n)
+	var waiting []logRow
+	var tables []logRow // the first row of each
+	due := map[engine.Name][][]any{}
+	for _, r := range a.queue {
+		if now.Before(r.due) {
+			waiting = append(waiting, r)
+			continue
+		}
+		if due[r.table] == nil {
+			tables = append(tables, r)
+		}
+		due[r.table] = append(due[r.table], r.cells)
+	}
+	a.queue = waiting
 	ctx = context.WithoutCancel(ctx) // who looks may leave, the rows are for everybody
-	for len(due) > 0 {
-		first := due[0]
-		var rows [][]any
-		due = slices.DeleteFunc(due, func(r logRow) bool {
-			if r.table != first.table {
-				return false
-			}
-			rows = append(rows, r.cells)
-			return true
-		})
+	for _, first := range tables {
 		if a.ensure(first) == nil {
-			_ = a.w.lakehouse.engine.Load(ctx, first.table, slices.Values(rows))
+			_ = a.w.lakehouse.engine.Load(ctx, first.table, slices.Values(due[first.table]))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -181,15 +182,14 @@ func (s *securable) version(number string) (*modelVersion, error) {
 
 // aliases are those of a version, or with 0 all.
 func (s *securable) aliases(number int) (all []shape) {
-	for name, n := range s.model.aliases {
-		if number == 0 || n == number {
+	for _, name := range slices.Sorted(maps.Keys(s.model.aliases)) {
+		if n := s.model.aliases[name]; number == 0 || n == number {
 			all = append(all, shape{
 				"alias_name": name, "version_num": n, "id": stableUUID("alias " + s.fullName() + " " + name),
 				"catalog_name": s.parent.parent.name, "schema_name": s.parent.name, "model_name": s.name,
 			})
 		}
 	}
-	slices.SortFunc(all, func(a, b shape) int { return a["version_num"].(int) - b["version_num"].(int) })
 	return all
 }
 

@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"math"
 	"net/http"
-	"slices"
 )
 
 // predict answers a model that is no agent. The feedback model takes anything
@@ -128,7 +127,7 @@ func (in *invocation) embed() (object, error) {
 		}
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(text))
-		vector := slices.Repeat([]float64{0}, 8)
+		vector := make([]float64, 8)
 		for j := range vector {
 			vector[j] = float64(int8(h.Sum64()>>(8*j))) / 128
 		}
