@@ -9,6 +9,7 @@ import (
 
 	"brickmcp/catalog"
 	"brickmcp/transport/rest"
+	"brickmcp/transport/sandbox"
 )
 
 // maxApps bounds the apps that are kept open.
@@ -67,15 +68,18 @@ func (w *workspace) appConfig(address string) (config rest.Config, base string, 
 	}, strings.TrimSuffix(u.EscapedPath(), "/"), nil
 }
 
-// appToken is the user's own. Apps take OAuth alone; the sandbox in this process
-// has nobody who could sign in.
+// appToken is the user's own. Apps take OAuth alone; in the sandbox of this process
+// there is nobody who could sign in, and a token for that.
 func (w *workspace) appToken(ctx context.Context) (string, error) {
+	if w.roundTripper != nil {
+		return sandbox.OAuthToken, nil
+	}
 	id, err := w.credential.Identity()
 	if err != nil {
 		return "", err
 	}
 	token, err := id.Token(ctx)
-	if err == nil && w.roundTripper == nil && personal(id.AuthType, token) {
+	if err == nil && personal(id.AuthType, token) {
 		return "", &catalog.Error{
 			Kind:    catalog.SignIn,
 			Message: "Databricks Apps take OAuth tokens alone, and this server has a personal access token",
