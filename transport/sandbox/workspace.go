@@ -61,6 +61,7 @@ type Workspace struct {
 	dbfs       *dbfs
 	notebooks  *notebooks
 	secrets    *secrets
+	managed    *managed
 	serving    *serving
 	agentLogs  *agentLogs
 	mlflow     *mlflow
@@ -83,7 +84,7 @@ func New(opts Options) (*Workspace, error) {
 	for _, add := range []func(*Workspace) error{
 		addPeople, addLakehouse, addWarehouses, addStatements, addClusters, addJobs,
 		addFiles, addDBFS, addNotebooks, addSecrets, addAgentLogs, addMLflow, addServing,
-		addConnections, addGenie, addApps, addSupervisor,
+		addConnections, addGenie, addApps, addSupervisor, addManaged,
 	} {
 		if err := add(w); err != nil {
 			return nil, errors.Join(err, w.Close())
