@@ -58,7 +58,7 @@ var (
 	ServicePrincipals = &Group{ID: "service_principals", Title: "Service principals", Prefixes: []string{"service_principals"}}
 	Supervisor        = &Group{ID: "supervisor", Title: "Supervisor runs", Prefixes: []string{"supervisor"}}
 	Agents            = &Group{ID: "agents", Title: "Agents", Prefixes: []string{"agents"}}
-	Managed           = &Group{ID: "managed", Title: "Managed MCP servers"}
+	Managed           = &Group{ID: "managed", Title: "Managed MCP servers", Prefixes: []string{"managed"}}
 )
 
 // Groups lists all groups in the order of the book.
