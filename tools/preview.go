@@ -91,6 +91,10 @@ func (v *previewer) fill() error {
 	case catalog.DeleteAgent.Name:
 		return v.deleteAgent()
 	}
+	if v.call.Row.IsForeign() {
+		v.relays()
+		return nil
+	}
 	if v.text("statement") != "" {
 		return v.runSQL()
 	}

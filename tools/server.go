@@ -56,6 +56,9 @@ type Config struct {
 	StateDir     string      // where confirmations and runs of agents outlive the process; "": they do not
 	Approvals    Approvals   // who may let tools of agents act
 	Log          *zap.Logger
+
+	// Managed are the MCP servers of the workspaces whose tools are shown beside ours.
+	Managed []ManagedServer
 }
 
 // Server is the set of tools. It is safe for concurrent use.
@@ -89,6 +92,8 @@ type Server struct {
 	approvals     Approvals
 	stateDir      string        // of what outlives the process; "": nothing does
 	host          func() string // of the workspace, as audit names it; nil: its name
+
+	federation *federation // nil: no other servers
 
 	warehouse  func() string // the id of the default one; nil or "": none
 	picked     pickedWarehouse
@@ -153,10 +158,11 @@ func New(cfg Config) *Server {
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
+	s.federate(cfg, hooks)
 	s.mcp = server.NewMCPServer("brickmcp", cfg.Version,
 		server.WithTitle("Databricks"),
 		server.WithInstructions(instructions),
-		server.WithToolCapabilities(cfg.Policies != nil), // else the list never changes
+		server.WithToolCapabilities(cfg.Policies != nil || s.federation != nil), // else the list never changes
 		server.WithHooks(hooks),
 	)
 	var all []server.ServerTool
@@ -231,6 +237,9 @@ func (s *Server) listTools(ctx context.Context, _ any, _ *mcp.ListToolsRequest, 
 			t.RawInputSchema = s.schema(WhoAmI().RawInputSchema)
 		}
 		listed = append(listed, t)
+	}
+	if s.federation != nil {
+		listed = s.federation.appendTools(ctx, listed, lists)
 	}
 	result.Tools = listed
 }

@@ -35,6 +35,10 @@ type Workspace struct {
 	// Identify asks the workspace who is signed in; nil: nobody knows.
 	Identify func(context.Context) (Identity, error)
 
+	// Managed opens an MCP server of the workspace, for the signed-in user; changed is
+	// to be told when the server says that its tools are others. nil: there are none.
+	Managed func(server ManagedServer, changed func()) Upstream
+
 	// Host names the workspace in audit lines; nil: Name does.
 	Host func() string
 
@@ -78,6 +82,9 @@ func (s *Server) sibling(w Workspace) *Server {
 
 // in finds the workspace that a call is for, and its arguments without the name.
 func (s *Server) in(tool string, args json.RawMessage) (*Server, json.RawMessage, error) {
+	if f := s.federation.of(tool); f != nil {
+		return f.w, args, nil // its tools are of one workspace
+	}
 	first := s.workspaces[0]
 	if !s.several() || !gjson.ValidBytes(args) {
 		return first, args, nil
@@ -177,7 +184,7 @@ func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []
 		r.end(ctx, answer, err, false)
 	}()
 	r.decided(policy.Decision{Action: policy.Allow, Rule: "every level"})
-	asked, err := bindQuestion(args)
+	asked, err := w.bindQuestion(ctx, args)
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +195,11 @@ func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []
 	defer cancel()
 	if answer, err = w.who(ctx); err != nil {
 		return nil, err
+	}
+	if s.federation != nil && len(answer) > 2 && answer[len(answer)-1] == '}' {
+		o := object{buf: slices.Clone(answer[:len(answer)-1])}
+		o.raw("managed", s.federation.report())
+		answer = o.bytes()
 	}
 	if asked.row != nil {
 		answer = w.explain(ctx, asked, answer)
