@@ -42,6 +42,7 @@ type config struct {
 	sandbox      bool
 	sandboxSpeed int
 	faults       []string
+	managed      []string
 	logLevel     string
 	logFormat    string
 	transport    string
@@ -79,6 +80,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.sandbox, "sandbox", false, "serve an embedded workspace that needs no account")
 	flags.StringArrayVar(&c.faults, "fault", nil, "failure to inject into the sandbox, `RULE` such as 503:count=2 (repeatable)")
 	flags.IntVar(&c.sandboxSpeed, "sandbox-speed", 1, "let time in the sandbox run `N` times as fast")
+	flags.StringArrayVar(&c.managed, "managed", nil, "show the tools of an MCP server of the workspace, `PREFIX=PATH` such as docs=vector-search/main/kb (repeatable; see managed discover)")
 	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error; logs go to stderr")
 	flags.StringVar(&c.logFormat, "log-format", "console", "console or json")
 }
@@ -106,7 +108,7 @@ func (c *config) environment(cmd *cobra.Command) error {
 		switch f.Name {
 		case "allow-dir":
 			values = filepath.SplitList(value)
-		case "profile":
+		case "profile", "managed":
 			for i, name := range strings.Split(value, ",") {
 				values = append(values[:i:i], strings.TrimSpace(name))
 			}
@@ -155,6 +157,7 @@ type settings struct {
 	auditNeed tools.AuditNeed
 	rateLimit rest.RateLimit
 	faults    []sandbox.Fault
+	managed   []tools.ManagedServer
 	dirs      []string
 	level     zapcore.Level
 }
@@ -172,6 +175,9 @@ func (c *config) check() (settings, error) {
 	s.auditNeed = tools.AuditNeed(cmp.Or(c.auditNeed, string(tools.AuditWrites)))
 	if !slices.Contains([]tools.AuditNeed{tools.AuditWrites, tools.AuditAll, tools.AuditNone}, s.auditNeed) {
 		return s, usagef("--audit-required: %q is none of writes, all, none", c.auditNeed)
+	}
+	if s.managed, err = c.managedServers(); err != nil {
+		return s, err
 	}
 	limit := c.rateLimit
 	if limit == "" {

@@ -110,7 +110,11 @@ func (c *config) policyExplainCommand() *cobra.Command {
 			}
 			p := policy.None()
 			if c.policy != "" {
-				if p, err = policy.Load(c.policy); err != nil {
+				servers, err := c.managedServers()
+				if err != nil {
+					return err
+				}
+				if p, err = policy.Load(c.policy, prefixes(servers)...); err != nil {
 					return err
 				}
 				p = c.otherwise(p)
