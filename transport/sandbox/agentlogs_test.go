@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // cell is the first cell of a query's result, or the error.
@@ -128,5 +129,19 @@ func TestInferenceTablesUnderConcurrentUse(t *testing.T) {
 	clock.advance(formattedDelay)
 	if got := ana.cell("SELECT count(*) * 1000 + count(DISTINCT databricks_request_id) FROM " + botTables + "_payload`"); got != "25025" {
 		t.Error("each request is logged once:", got)
+	}
+}
+
+func TestPastLogsAreOfLastWeek(t *testing.T) {
+	clock := newTurnClock()
+	clock.advance(400 * 24 * time.Hour)
+	w, err := New(Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ana := caller{t, w, Token}
+	if got := ana.cell("SELECT count(*) FROM " + botTables + "_payload_request_logs` WHERE date > current_date() - 7"); got != "5" {
+		t.Error(got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"sort"
 	"strings"
@@ -186,7 +187,14 @@ type lakehouse struct {
 func addLakehouse(w *Workspace) error {
 	l := &lakehouse{w: w}
 	w.lakehouse = l
-	l.engine = engine.New(engine.Options{Catalog: sqlCatalog{l}, Rows: seedRows, Now: w.clock.Now})
+	began := w.clock.Now()
+	rows := func(t engine.Table) iter.Seq[[]any] {
+		if past := pastLogs(t, began); past != nil {
+			return past
+		}
+		return seedRows(t)
+	}
+	l.engine = engine.New(engine.Options{Catalog: sqlCatalog{l}, Rows: rows, Now: w.clock.Now})
 	w.close = append(w.close, l.engine.Close)
 	l.addCatalogRoutes()
 	l.addGrantRoutes()
