@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,9 @@ type Runner struct {
 	Backend func(agent string) (Backend, error)
 
 	waiting atomic.Int64 // runs that are waited for
+
+	once  sync.Once
+	looks chan struct{} // has room for as many as look at once
 }
 
 // lookTime bounds one look: a service that does not answer must not use up the time
@@ -324,100 +328,6 @@ func (r *Runner) Cancel(ctx context.Context, owner Owner, id string) (*Run, erro
 		run.End(Abandoned, &Failure{Code: "not_supported", Message: "the service cannot stop it: it ends by itself, and may still have effects; here nobody looks at it any more"})
 	}
 	return run, r.Registry.put(run)
-}
-
-// Wait looks until the run ends, waits for an approval, or ctx ends: then it is as
-// it was last seen. tell hears of every look.
-func (r *Runner) Wait(ctx context.Context, owner Owner, id string, tell func(*Run)) (run *Run, looked, err error) {
-	r.waiting.Add(1)
-	defer r.waiting.Add(-1)
-	for {
-		seen, failed, err := r.Look(ctx, owner, id)
-		if err != nil {
-			return run, nil, err
-		}
-		run, looked = seen, failed
-		if ctx.Err() != nil {
-			looked = nil // no time was left for it
-		}
-		if !run.Status.Polls() {
-			return run, nil, nil
-		}
-		if ctx.Err() != nil {
-			return run, looked, nil
-		}
-		tell(run)
-		if !r.pause(ctx, run) {
-			return run, looked, nil
-		}
-	}
-}
-
-// pause sleeps until the next look is worth it; false when ctx ends before.
-func (r *Runner) pause(ctx context.Context, run *Run) bool {
-	wait := r.Next(run)
-	var news <-chan struct{}
-	if h := r.Registry.heldHere(run.ID); h != nil {
-		h.mu.Lock()
-		news = h.changed
-		if h.run.Status != run.Status || len(h.run.Items) != len(run.Items) {
-			wait = 0 // it came between look and pause
-		}
-		h.mu.Unlock()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	case <-news:
-	}
-	// Many small pieces make one piece of news.
-	timer.Reset(newsTime)
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-const (
-	newsTime = 200 * time.Millisecond
-	// maxLookRate is how many looks a second this process takes at all runs together.
-	maxLookRate = 50
-)
-
-// Next is after how long another look at the run is worth it: 1 s, 2 s, and 10 s or
-// 30 s for long work (contract/supervisor.md, section 5). Many runs that are waited
-// for at once are looked at less often each.
-func (r *Runner) Next(run *Run) time.Duration {
-	since := run.Created
-	if last := run.LastResponse(); last != nil && last.CreatedAt.After(since) {
-		since = last.CreatedAt
-	}
-	now := time.Now()
-	wait := pace(now.Sub(since))
-	if backend, err := r.Backend(run.Agent); err == nil {
-		if pacer, ok := backend.(Pacer); ok {
-			wait = pacer.Next(run, now)
-		}
-	}
-	return max(wait, time.Duration(r.waiting.Load())*time.Second/maxLookRate)
-}
-
-func pace(age time.Duration) time.Duration {
-	switch {
-	case age < 2*time.Second:
-		return time.Second
-	case age < time.Minute:
-		return 2 * time.Second
-	case age < 10*time.Minute:
-		return 10 * time.Second
-	}
-	return 30 * time.Second
 }
 
 // kindOf is the kind of an error; "" of none.

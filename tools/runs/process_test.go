@@ -1,0 +1,406 @@
+package runs
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"brickmcp/catalog"
+	"brickmcp/transport/rest"
+
+	"github.com/tidwall/gjson"
+)
+
+// The test binary plays the process that is killed: it is started again with these.
+const (
+	roleVariable = "RUNS_TEST_ROLE" // "start STEP", "approve STEP RUN" or "chaos FROM TO"
+	dirVariable  = "RUNS_TEST_DIR"
+	hostVariable = "RUNS_TEST_HOST"
+)
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		play(strings.Fields(role))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// real is a runner on a gateway behind HTTP.
+func real(dir, host string) *Runner {
+	client, err := rest.New(rest.Config{Host: host, RateLimit: rest.NoRateLimit, Token: func(context.Context) (string, error) { return "token", nil }})
+	if err != nil {
+		panic(err)
+	}
+	s := &Supervisor{API: client}
+	return &Runner{Registry: New(dir), Backend: func(string) (Backend, error) { return s, nil }}
+}
+
+func marked(n int) Request {
+	return Request{Input: []json.RawMessage{userSays(fmt.Sprintf("task %d", n))}}
+}
+
+// play is what the process does until it is killed.
+func play(role []string) {
+	var r *Runner
+	if host := os.Getenv(hostVariable); host != "" {
+		r = real(os.Getenv(dirVariable), host)
+	}
+	killAt := func(name string) {
+		step = func(at string) {
+			if at == name {
+				self, err := os.FindProcess(os.Getpid())
+				if err == nil {
+					err = self.Kill()
+				}
+				if err != nil {
+					panic(err)
+				}
+				select {}
+			}
+		}
+	}
+	switch role[0] {
+	case "gateway": // that never gets done
+		c := &counting{starts: map[string]int{}, ids: map[string]string{}, busy: true}
+		fmt.Print(httptest.NewServer(c).URL)
+		select {}
+	case "start":
+		killAt(role[1])
+		run, err := r.Start(context.Background(), gatewayUser, "", marked(0))
+		fmt.Println(run != nil, err)
+	case "approve":
+		killAt(role[1])
+		run, err := r.Approve(context.Background(), gatewayUser, role[2], []Decision{{RequestID: "ask_1", Approve: true}}, "tool")
+		fmt.Println(run != nil, err)
+	case "chaos":
+		from, _ := strconv.Atoi(role[1])
+		to, _ := strconv.Atoi(role[2])
+		var next atomic.Int64
+		next.Store(int64(from))
+		var all sync.WaitGroup
+		var out sync.Mutex
+		for range 25 {
+			all.Go(func() {
+				for {
+					n := int(next.Add(1)) - 1
+					if n >= to {
+						return
+					}
+					out.Lock()
+					fmt.Println(n) // before anything else
+					out.Unlock()
+					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+					_, _ = r.Start(ctx, gatewayUser, "", marked(n))
+					cancel()
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// again starts the test binary in a role.
+func again(t *testing.T, dir, host, role string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+dir, hostVariable+"="+host)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// counting is a gateway behind HTTP that counts what it began.
+type counting struct {
+	mu     sync.Mutex
+	starts map[string]int    // by the user's text
+	ids    map[string]string // response id to text
+	posts  int
+	gets   int
+	busy   bool                                                               // nothing ends
+	asks   bool                                                               // the first response of a task asks for an approval
+	fault  func(n int, w http.ResponseWriter, post bool) (before, after bool) // breaks an exchange before or after its effect
+}
+
+func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	post := r.Method == http.MethodPost
+	c.mu.Lock()
+	n := c.gets
+	if post {
+		c.posts++
+		n = c.posts
+	} else {
+		c.gets++
+	}
+	c.mu.Unlock()
+	before, after := false, false
+	if c.fault != nil {
+		if before, after = c.fault(n, w, post); before {
+			return
+		}
+	}
+	answer := ""
+	c.mu.Lock()
+	if post {
+		text := gjson.GetBytes(body, "input.0.content").Str
+		c.starts[text]++
+		id := fmt.Sprintf("resp_%d", len(c.ids))
+		c.ids[id] = text
+		answer = response(id, "queued").body
+		if c.asks && !strings.Contains(string(body), "mcp_approval_response") {
+			answer = response(id, "completed", request1).body
+		}
+	} else {
+		id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+		if text, ok := c.ids[id]; ok {
+			answer = response(id, "completed", strings.Replace(textItem1, "It is 42.", text, 1)).body
+			if c.busy {
+				answer = response(id, "in_progress", callItem, outputItem).body
+			}
+		}
+	}
+	c.mu.Unlock()
+	switch {
+	case after:
+		reset(w)
+	case answer == "":
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		fmt.Fprint(w, answer)
+	}
+}
+
+// reset breaks the connection.
+func reset(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		conn.Close()
+	}
+}
+
+func newCounting(t *testing.T) (*counting, string) {
+	c := &counting{starts: map[string]int{}, ids: map[string]string{}}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	return c, server.URL
+}
+
+// A process killed at any step of a start loses no run and starts none twice.
+func TestKilledStart(t *testing.T) {
+	for at, want := range map[string]struct {
+		starts int
+		status Status // "": no run
+	}{
+		"locked":   {0, ""},
+		"temp":     {0, ""},
+		"written":  {0, ""},
+		"synced":   {0, ""},
+		"renamed":  {0, Unknown}, // nobody can tell it from the next
+		"recorded": {0, Unknown},
+		"sent":     {1, Unknown},
+		"answered": {1, Completed},
+		"never":    {1, Completed},
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			c, host := newCounting(t)
+			dir := t.TempDir()
+			err := again(t, dir, host, "start "+at).Run()
+			if killed := err != nil; killed != (at != "never") {
+				t.Fatalf("the process ended with %v", err)
+			}
+			r := real(dir, host)
+			for range 2 { // whoever looks changes nothing
+				listed, err := r.Registry.List(gatewayUser, "", every)
+				if err != nil || listed.Damaged > 0 || len(listed.Runs) != min(len(want.status), 1) {
+					t.Fatalf("%d runs, %d damaged, %v", len(listed.Runs), listed.Damaged, err)
+				}
+				for _, run := range listed.Runs {
+					if seen := mustLook(t, r, run.ID); seen.Status != want.status || seen.Sending != nil {
+						t.Errorf("status %s, want %s", seen.Status, want.status)
+					}
+				}
+			}
+			if c.posts != want.starts {
+				t.Errorf("started %d times, want %d", c.posts, want.starts)
+			}
+		})
+	}
+}
+
+// A process killed at any step of an approval uses it once, or not at all.
+func TestKilledApproval(t *testing.T) {
+	for at, want := range map[string]struct {
+		posts  int
+		status Status
+	}{
+		"temp":      {1, ApprovalRequired}, // nothing was written: it may be given again
+		"synced":    {1, ApprovalRequired},
+		"used":      {1, Unknown},
+		"continued": {2, Unknown},
+		"answered":  {2, Completed},
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			c, host := newCounting(t)
+			c.asks = true
+			dir := t.TempDir()
+			r := real(dir, host)
+			run, err := r.Start(t.Context(), gatewayUser, "", marked(0))
+			if err != nil || run.Status != ApprovalRequired {
+				t.Fatal(run, err)
+			}
+			if err := again(t, dir, host, "approve "+at+" "+run.ID).Run(); err == nil {
+				t.Fatal("the process was not killed")
+			}
+			if seen := mustLook(t, r, run.ID); seen.Status != want.status {
+				t.Errorf("status %s, want %s", seen.Status, want.status)
+			}
+			_, err = r.Approve(t.Context(), gatewayUser, run.ID, []Decision{{RequestID: "ask_1", Approve: true}}, "tool")
+			if again := want.status == ApprovalRequired; again != (err == nil) {
+				t.Errorf("approving again: %v", err)
+			} else if !again && catalog.AsError(err).Kind != catalog.Conflict {
+				t.Error(err)
+			}
+			if most := max(want.posts, 2); c.posts > most {
+				t.Errorf("%d requests", c.posts)
+			}
+		})
+	}
+}
+
+// 500 runs against a gateway that limits, fails and breaks connections before and
+// after their effect, from processes that are killed and started again: every run
+// ends in a true state, and none is started twice.
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("500 runs with waits between attempts take some seconds: not with -short")
+	}
+	const all = 500
+	c, host := newCounting(t)
+	c.fault = func(n int, w http.ResponseWriter, post bool) (before, after bool) {
+		h := fnv.New32a()
+		fmt.Fprint(h, n, post)
+		switch h.Sum32() % 20 {
+		case 0, 1:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true, false
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true, false
+		case 3, 4:
+			reset(w)
+			return true, false
+		case 5, 6:
+			return false, true
+		}
+		return false, false
+	}
+	dir := t.TempDir()
+	attempted := make([]bool, all)
+	kills := 0
+	for next := 0; next < all; {
+		cmd := again(t, dir, host, fmt.Sprintf("chaos %d %d", next, all))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Killed when so many were begun; what was under way stays as it is.
+		budget := 60 + 17*kills
+		scanner := bufio.NewScanner(out)
+		for scanner.Scan() {
+			n, err := strconv.Atoi(scanner.Text())
+			if err != nil {
+				t.Fatalf("the process says %q", scanner.Text())
+			}
+			if attempted[n] {
+				t.Fatalf("task %d was begun twice by the test", n)
+			}
+			attempted[n] = true
+			next = max(next, n+1)
+			if budget--; budget == 0 {
+				kills++
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = cmd.Wait()
+	}
+	// The others are lines lost with their process: nothing of them was begun, or it
+	// is found below.
+	r := real(dir, host)
+	found := map[string]Status{}
+	listed, err := r.Registry.List(gatewayUser, "", every)
+	if err != nil || listed.Damaged > 0 {
+		t.Fatalf("%d damaged, %v", listed.Damaged, err)
+	}
+	var looking sync.WaitGroup
+	var mu sync.Mutex
+	for _, run := range listed.Runs {
+		looking.Go(func() {
+			text := gjson.GetBytes(run.Request.Input[0], "content").Str
+			seen := run
+			for range 20 {
+				var err error
+				if seen, _, err = r.Look(context.Background(), gatewayUser, run.ID); err != nil {
+					t.Error(err)
+					return
+				}
+				if seen.Status.Ended() {
+					break
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if _, twice := found[text]; twice {
+				t.Errorf("%s has two records", text)
+			}
+			found[text] = seen.Status
+			if seen.Status != Unknown && (seen.Status != Completed || seen.OutputText() != text) {
+				t.Errorf("%s ended as %s with %q", text, seen.Status, seen.OutputText())
+			}
+		})
+	}
+	looking.Wait()
+	counts := map[Status]int{}
+	for n := range all {
+		text := fmt.Sprintf("task %d", n)
+		status, kept := found[text]
+		counts[status]++
+		switch starts := c.starts[text]; {
+		case starts > 1:
+			t.Errorf("%s was started %d times", text, starts)
+		case starts == 1 && !kept:
+			t.Errorf("%s was started and is lost", text)
+		case starts == 0 && status == Completed:
+			t.Errorf("%s is completed and was never started", text)
+		}
+	}
+	t.Logf("%d kills, %d requests, %d looks: %v", kills, c.posts, c.gets, counts)
+	if kills < 3 || counts[Completed] < all/2 || counts[Unknown] == 0 {
+		t.Errorf("%d kills, %v: the test has tested little", kills, counts)
+	}
+}
