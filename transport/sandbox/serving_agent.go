@@ -65,7 +65,11 @@ func (s *serving) think(ctx context.Context, creator, question string) (turn, er
 		return t, nil
 	}
 	t.tool = "query_lakehouse"
-	arguments, err := json.Marshal(object{"statement": use.statement})
+	call := object{"statement": use.statement}
+	for _, p := range session.Parameters {
+		call["parameters"] = object{p.Name: *p.Value}
+	}
+	arguments, err := json.Marshal(call)
 	if err != nil {
 		return t, err
 	}
