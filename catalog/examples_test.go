@@ -96,6 +96,9 @@ func TestExamplesBind(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if row.Group == Supervisor { // runs join calls: cmd/brickmcp holds them to their wire
+			continue
+		}
 		if row.Method != e.Request.Method || call.Path != e.Request.Path {
 			t.Errorf("%s: %s %s, want %s %s", name, row.Method, call.Path, e.Request.Method, e.Request.Path)
 		}
@@ -118,7 +121,7 @@ func TestExamplesBind(t *testing.T) {
 func TestExamplesProject(t *testing.T) {
 	for name, e := range examples(t) {
 		row := Find(name)
-		if row == nil || ownResult[name] {
+		if row == nil || ownResult[name] || row.Group == Supervisor {
 			continue
 		}
 		call, err := row.Bind(e.Args)

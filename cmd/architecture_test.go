@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 var reserved = map[string][]string{
 	"net/http": {
 		"catalog", // http.Header in Call and Answer only; see TestCatalogIsQuiet
+		"tools/runs", // likewise, for http.Header and the names of statuses
 		"auth", "tools", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
 	},
 	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "transport/managed", "transport/sandbox", "cmd/brickmcp", "cmd/gen"},

@@ -35,6 +35,7 @@ type config struct {
 	policy       string // file
 	auditFile    string
 	auditNeed    string
+	approvals    string
 	allowDirs    []string
 	resultTokens int
 	structured   bool
@@ -73,6 +74,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.policy, "policy", "", "policy `FILE` (YAML) that narrows what agents may do; see docs/policy.md")
 	flags.StringVar(&c.auditFile, "audit-file", "", "`FILE` that every call is written to, or off (default audit.jsonl in the state directory)")
 	flags.StringVar(&c.auditNeed, "audit-required", string(tools.AuditWrites), "what stops when the audit file cannot be written: writes, all or none")
+	flags.StringVar(&c.approvals, "approvals", "", "who approves the tools of agent runs: elicit (a person, asked by the client), tool (supervisor_approve) or never (default elicit where the client can, else tool)")
 	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
 	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")
 	flags.BoolVar(&c.structured, "structured", false, "answer with structured content and a line of text, in place of text")
@@ -178,6 +180,9 @@ func (c *config) check() (settings, error) {
 	}
 	if s.managed, err = c.managedServers(); err != nil {
 		return s, err
+	}
+	if !slices.Contains([]string{"", string(tools.ApprovalsElicit), string(tools.ApprovalsTool), string(tools.ApprovalsNever)}, c.approvals) {
+		return s, usagef("--approvals: %q is none of elicit, tool, never", c.approvals)
 	}
 	limit := c.rateLimit
 	if limit == "" {

@@ -91,7 +91,7 @@ func (c *config) build() (*app, error) {
 		Managed: s.managed,
 		Version: version, Access: s.access, Workspaces: named,
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
-		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(),
+		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(), Approvals: tools.Approvals(c.approvals),
 	}
 	if a.policy != nil {
 		config.Policies = a.policy
