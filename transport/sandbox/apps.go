@@ -283,7 +283,7 @@ func (as *apps) ask(ctx context.Context, a *app, user *principal, text string) (
 	state, _ := a.status()
 	as.mu.Unlock()
 	if state != "RUNNING" {
-		return "", fmt.Errorf("App %s is not available: its state is %s", a.name, state)
+		return "", fmt.Errorf("app %s is not available: its state is %s", a.name, state)
 	}
 	space := as.w.genie.all[0]
 	if a.server == appLongRunning {

@@ -331,3 +331,28 @@ func TestSupervisorAtTheSameTime(t *testing.T) {
 		t.Fatal("tasks:", n)
 	}
 }
+
+// FuzzSupervisor: whatever is sent is answered, with an error that is the
+// sender's, and whatever is accepted comes to its end.
+func FuzzSupervisor(f *testing.F) {
+	for _, body := range []string{
+		`{"model":"m","input":"Convert 1.2.3 EUR to USD. Search the web for ;","tools":[{"type":"uc_function","uc_function":{"name":"main.retail.convert_currency"}},{"type":"uc_connection","uc_connection":{"name":"web_search","description":"d"}}]}`,
+		`{"model":"m","input":[null,{"role":"user","content":[{"text":"top 0 customers by revenue in May"},7]}],"tools":[null]}`,
+		`{"model":"sandbox-two sandbox-long-ids","stream":true,"input":[{"role":"user","content":"x"},{"type":"function_call","call_id":"","arguments":"{"},{"type":"function_call_output","call_id":""}],"tools":[{"type":"genie_space","genie_space":{"id":"01ef8d2a5c7b1e4f9a3d6b8c0e2f4a61","description":"d"}}]}`,
+	} {
+		f.Add(body)
+	}
+	w, err := New(Options{Clock: newTurnClock()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = w.Close() })
+	f.Fuzz(func(t *testing.T, body string) {
+		if strings.Contains(body, "sandbox-slow") {
+			t.Skip("it would wait for the clock, which stands still")
+		}
+		if rec := (caller{t, w, Token}).send("POST", responses, body); rec.Code >= 500 {
+			t.Fatal(rec.Code, rec.Body)
+		}
+	})
+}
