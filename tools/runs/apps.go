@@ -168,8 +168,8 @@ func (a *Apps) Poll(ctx context.Context, run *Run) error {
 		look = pollLongRunning
 	}
 	if err := look(ctx, app, run, &state); err != nil {
-		a.forget(name)
-		// An app that does not run answers for itself in many ways.
+		// An app that does not run answers for itself in many ways; one that was made
+		// anew has another URL.
 		if _, asked := a.connect(ctx, name); asked != nil && ctx.Err() == nil && stopped(asked) {
 			return asked
 		}
@@ -235,12 +235,6 @@ func (a *Apps) reach(ctx context.Context, name string) (catalog.Caller, error) {
 		return nil, appError(name, err)
 	}
 	return caller, nil
-}
-
-func (a *Apps) forget(name string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.seen, name)
 }
 
 // running refuses an app that cannot answer, and says how it can.

@@ -40,11 +40,11 @@ func (e *Endpoints) Start(ctx context.Context, run *Run) error {
 	if err := onlyInput(run, "endpoint "+name); err != nil {
 		return err
 	}
-	chat, err := e.form(ctx, name)
+	task, err := e.task(ctx, name)
 	if err != nil {
 		return err
 	}
-	call, err := endpointCall(name, run, chat)
+	call, err := endpointCall(name, run, task)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,12 @@ func (e *Endpoints) Start(ctx context.Context, run *Run) error {
 			return
 		}
 		defer stream.Stream.Close()
-		readEndpoint(stream, held, chat)
+		held.Update(func(r *Run) {
+			if r.Status.Polls() {
+				r.Status, r.Doing = InProgress, "" // it may have waited for a cold start
+			}
+		})
+		readEndpoint(stream, held, task != responsesTask)
 	})
 	if err != nil {
 		return err
@@ -100,47 +105,52 @@ func endUnopened(r *Run, err error) {
 	r.End(status, &Failure{Code: string(e.Kind), Message: e.Message})
 }
 
-// form finds out how the endpoint is asked: true is chat, false responses.
-func (e *Endpoints) form(ctx context.Context, name string) (chat bool, err error) {
+// The tasks whose requests differ.
+const (
+	responsesTask = "agent/v1/responses"
+	chatAgentTask = "agent/v2/chat"
+)
+
+// task finds out how the endpoint is asked: in responses form, or in one of the
+// chat forms.
+func (e *Endpoints) task(ctx context.Context, name string) (string, error) {
 	endpoint, err := catalog.GetRunEndpoint.Call(ctx, e.API, catalog.RunEndpointName{Name: name})
 	if kindOf(err) == catalog.Forbidden {
-		return false, nil // who may ask it need not be able to see it
+		return responsesTask, nil // who may ask it need not be able to see it
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	refuse := func(kind catalog.Kind, problem, advice string) error {
 		return &catalog.Error{Kind: kind, Message: "endpoint " + name + " " + problem, Advice: advice + " Nothing was sent."}
 	}
 	switch {
 	case endpoint.RouteOptimized:
-		return false, refuse(catalog.Invalid, "is route-optimised: it takes tokens made for it alone", "Ask another endpoint.")
+		return "", refuse(catalog.Invalid, "is route-optimised: it takes tokens made for it alone", "Ask another endpoint.")
 	case endpoint.State.Ready == "NOT_READY" && endpoint.State.ConfigUpdate == "IN_PROGRESS":
-		return false, refuse(catalog.Busy, "is still coming up", "Start the run again in a few minutes.")
+		return "", refuse(catalog.Busy, "is still coming up", "Start the run again in a few minutes.")
 	case endpoint.State.Ready == "NOT_READY":
-		return false, refuse(catalog.Conflict, "is not ready: no version of it could be deployed", "Look with agents_get why.")
+		return "", refuse(catalog.Conflict, "is not ready: no version of it could be deployed", "Look with agents_get why.")
 	}
 	switch task := endpoint.Task; {
-	case task == "agent/v1/responses":
-		return false, nil
-	case strings.HasSuffix(task, "/chat"): // agent/v2, agent/v1, llm/v1
-		return true, nil
+	case task == responsesTask, strings.HasSuffix(task, "/chat"): // agent/v2, agent/v1, llm/v1
+		return task, nil
 	default:
 		if task == "" {
 			task = "none: a classic model"
 		}
-		return false, refuse(catalog.Invalid, "is no agent and no chat model (its task is "+cut(task, 80)+")", "Ask an endpoint whose task is agent/… or llm/v1/chat.")
+		return "", refuse(catalog.Invalid, "is no agent and no chat model (its task is "+cut(task, 80)+")", "Ask an endpoint whose task is agent/… or llm/v1/chat.")
 	}
 }
 
 // endpointCall is the request, with the items as they are.
-func endpointCall(name string, run *Run, chat bool) (*catalog.Call, error) {
+func endpointCall(name string, run *Run, task string) (*catalog.Call, error) {
 	call, err := catalog.StreamEndpoint.Bind(item(catalog.StreamEndpointRequest{Name: name, Stream: true, Request: run.ID}))
 	if err != nil {
 		return nil, err
 	}
 	member, value := "input", inputItems(run)
-	if chat {
+	if task != responsesTask {
 		member = "messages"
 		if value, err = chatMessages(run.Request.Input); err != nil {
 			return nil, err
@@ -153,7 +163,11 @@ func endpointCall(name string, run *Run, chat bool) (*catalog.Call, error) {
 	}
 	set(member, value)
 	if id := run.Request.ConversationID; id != "" {
-		set("context.conversation_id", item(id))
+		where := "databricks_options.conversation_id"
+		if task == responsesTask || task == chatAgentTask {
+			where = "context.conversation_id"
+		}
+		set(where, item(id))
 	}
 	if run.Request.ReturnTrace {
 		set("databricks_options.return_trace", []byte("true"))

@@ -61,28 +61,29 @@ func TestEndpointAnswers(t *testing.T) {
 			`{"type":"response.output_item.done","item":{"type":"function_call_output","call_id":"c","output":"1"}}`,
 			`{"type":"response.output_text.delta","item_id":"m1","delta":"Hel"}`, messageFrame, `[DONE]`)),
 			Completed, "Hello.", []string{"function_call", "function_call_output", "message"}, ""},
-		"deltas alone":          {"agent/v1/responses", says(frames(`{"type":"response.output_text.delta","delta":"Hel"}`, `{"type":"response.output_text.delta","delta":"lo"}`, `[DONE]`)), Completed, "Hello", []string{"message"}, ""},
-		"completed, empty":      {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.completed","response":{"status":"completed","output":[]}}`)), Completed, "Hello.", []string{"message"}, ""},
-		"completed, with all":   {"agent/v1/responses", says(frames(`{"type":"responses.completed","response":{"output":[{"type":"message","role":"assistant","content":"all"}]}}`)), Completed, "all", []string{"message"}, ""},
-		"failed":                {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.failed","response":{"error":{"code":"x","message":"boom"}}}`)), Failed, "Hello.", []string{"message"}, "boom"},
-		"incomplete":            {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}`)), Incomplete, "Hello.", []string{"message"}, "max_output_tokens"},
-		"error, then a lie":     {"agent/v1/responses", says("event: error\ndata: {\"message\":\"boom\",\"code\":\"c\"}\n\n" + frames(`{"type":"response.completed","response":{"status":"completed"}}`)), Failed, "", nil, "boom"},
-		"error frame, text":     {"agent/v1/responses", says(frames(messageFrame, `{"error":"boom"}`)), Failed, "Hello.", []string{"message"}, "boom"},
-		"error frame, code":     {"agent/v1/responses", says(frames(`{"error_code":"BAD_REQUEST","message":"boom"}`)), Failed, "", nil, "boom"},
-		"early end":             {"agent/v1/responses", says(frames(messageFrame)), Failed, "Hello.", []string{"message"}, "may have taken effect"},
-		"no JSON":               {"agent/v1/responses", says(frames("what?", messageFrame, "[DONE]")), Completed, "Hello.", []string{"message"}, ""},
-		"no stream":             {"agent/v1/responses", saysWhole(`{"object":"response","output":[{"type":"message","role":"assistant","content":"whole"}]}`), Completed, "whole", []string{"message"}, ""},
-		"no stream, an error":   {"agent/v1/responses", saysWhole(`{"error_code":"INTERNAL","message":"boom"}`), Failed, "", nil, "boom"},
-		"no stream, half":       {"agent/v1/responses", saysWhole(`{"output":[`), Failed, "", nil, "ended early"},
-		"chat model":            {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"role":"assistant","content":"Hel"}}]}`, `{"choices":[{"delta":{"content":"lo"},"finish_reason":"stop"}],"usage":{"total_tokens":3}}`, `[DONE]`)), Completed, "Hello", []string{"message"}, ""},
-		"chat, no [DONE]":       {"agent/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}`)), Completed, "Hi", []string{"message"}, ""},
-		"chat, no reason":       {"agent/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"}}]}`)), Failed, "Hi", []string{"message"}, "ended early"},
-		"chat, parts":           {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"content":[{"type":"text","text":"Hi"}]}}]}`, `[DONE]`)), Completed, "Hi", []string{"message"}, ""},
-		"chat, tool calls":      {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"sql","arguments":"{\"a\""}}]}}]}`, `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]},"finish_reason":"tool_calls"}]}`, `[DONE]`)), Completed, "", []string{"function_call"}, ""},
-		"ChatAgent":             {"agent/v2/chat", says(frames(`{"delta":{"role":"assistant","id":"a","content":"","tool_calls":[{"id":"c1","function":{"name":"f","arguments":"{}"}}]}}`, `{"delta":{"role":"tool","id":"b","tool_call_id":"c1","content":"42"}}`, `{"delta":{"role":"assistant","id":"c","content":"It "}}`, `{"delta":{"role":"assistant","id":"c","content":"is 42"}}`, `[DONE]`)), Completed, "It is 42", []string{"function_call", "function_call_output", "message"}, ""},
-		"ChatAgent, no stream":  {"agent/v2/chat", saysWhole(`{"messages":[{"role":"assistant","content":"Hi","id":"x"}]}`), Completed, "Hi", []string{"message"}, ""},
-		"chat model, no stream": {"llm/v1/chat", saysWhole(`{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}`), Completed, "Hi", []string{"message"}, ""},
-		"chat, error":           {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"}}]}`, `{"error":{"message":"boom"}}`)), Failed, "Hi", []string{"message"}, "boom"},
+		"deltas alone":            {"agent/v1/responses", says(frames(`{"type":"response.output_text.delta","delta":"Hel"}`, `{"type":"response.output_text.delta","delta":"lo"}`, `[DONE]`)), Completed, "Hello", []string{"message"}, ""},
+		"completed, empty":        {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.completed","response":{"status":"completed","output":[]}}`)), Completed, "Hello.", []string{"message"}, ""},
+		"completed, with all":     {"agent/v1/responses", says(frames(`{"type":"responses.completed","response":{"output":[{"type":"message","role":"assistant","content":"all"}]}}`)), Completed, "all", []string{"message"}, ""},
+		"failed":                  {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.failed","response":{"error":{"code":"x","message":"boom"}}}`)), Failed, "Hello.", []string{"message"}, "boom"},
+		"incomplete":              {"agent/v1/responses", says(frames(messageFrame, `{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}`)), Incomplete, "Hello.", []string{"message"}, "max_output_tokens"},
+		"error, then a lie":       {"agent/v1/responses", says("event: error\ndata: {\"message\":\"boom\",\"code\":\"c\"}\n\n" + frames(`{"type":"response.completed","response":{"status":"completed"}}`)), Failed, "", nil, "boom"},
+		"error frame, text":       {"agent/v1/responses", says(frames(messageFrame, `{"error":"boom"}`)), Failed, "Hello.", []string{"message"}, "boom"},
+		"error frame, code":       {"agent/v1/responses", says(frames(`{"error_code":"BAD_REQUEST","message":"boom"}`)), Failed, "", nil, "boom"},
+		"early end":               {"agent/v1/responses", says(frames(messageFrame)), Failed, "Hello.", []string{"message"}, "may have taken effect"},
+		"no JSON":                 {"agent/v1/responses", says(frames("what?", messageFrame, "[DONE]")), Completed, "Hello.", []string{"message"}, ""},
+		"no stream":               {"agent/v1/responses", saysWhole(`{"object":"response","output":[{"type":"message","role":"assistant","content":"whole"}]}`), Completed, "whole", []string{"message"}, ""},
+		"no stream, an error":     {"agent/v1/responses", saysWhole(`{"error_code":"INTERNAL","message":"boom"}`), Failed, "", nil, "boom"},
+		"no stream, half":         {"agent/v1/responses", saysWhole(`{"output":[`), Failed, "", nil, "ended early"},
+		"chat model":              {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"role":"assistant","content":"Hel"}}]}`, `{"choices":[{"delta":{"content":"lo"},"finish_reason":"stop"}],"usage":{"total_tokens":3}}`, `[DONE]`)), Completed, "Hello", []string{"message"}, ""},
+		"chat, no [DONE]":         {"agent/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}`)), Completed, "Hi", []string{"message"}, ""},
+		"chat, no reason":         {"agent/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"}}]}`)), Failed, "Hi", []string{"message"}, "ended early"},
+		"chat, parts":             {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"content":[{"type":"text","text":"Hi"}]}}]}`, `[DONE]`)), Completed, "Hi", []string{"message"}, ""},
+		"chat, tool calls":        {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"sql","arguments":"{\"a\""}}]}}]}`, `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]},"finish_reason":"tool_calls"}]}`, `[DONE]`)), Completed, "", []string{"function_call"}, ""},
+		"ChatAgent":               {"agent/v2/chat", says(frames(`{"delta":{"role":"assistant","id":"a","content":"","tool_calls":[{"id":"c1","function":{"name":"f","arguments":"{}"}}]}}`, `{"delta":{"role":"tool","id":"b","tool_call_id":"c1","content":"42"}}`, `{"delta":{"role":"assistant","id":"c","content":"It "}}`, `{"delta":{"role":"assistant","id":"c","content":"is 42"}}`, `[DONE]`)), Completed, "It is 42", []string{"function_call", "function_call_output", "message"}, ""},
+		"ChatAgent, two messages": {"agent/v2/chat", says(frames(`{"delta":{"role":"assistant","id":"a","content":"One."}}`, `{"delta":{"role":"assistant","id":"b","content":"Two."}}`, `[DONE]`)), Completed, "One.Two.", []string{"message", "message"}, ""},
+		"ChatAgent, no stream":    {"agent/v2/chat", saysWhole(`{"messages":[{"role":"assistant","content":"Hi","id":"x"}]}`), Completed, "Hi", []string{"message"}, ""},
+		"chat model, no stream":   {"llm/v1/chat", saysWhole(`{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}`), Completed, "Hi", []string{"message"}, ""},
+		"chat, error":             {"llm/v1/chat", says(frames(`{"choices":[{"delta":{"content":"Hi"}}]}`, `{"error":{"message":"boom"}}`)), Failed, "Hi", []string{"message"}, "boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -102,13 +103,15 @@ func TestEndpointRequest(t *testing.T) {
 		request := asking("x")
 		request.Input = append(request.Input, []byte(`{"role":"developer","content":[{"type":"input_text","text":"be brief"}]}`))
 		request.ConversationID, request.ReturnTrace = "c1", true
-		for _, task := range []string{"agent/v1/responses", "agent/v2/chat"} {
+		for task, conversation := range map[string]string{
+			"agent/v1/responses": "context", "agent/v2/chat": "context", "agent/v1/chat": "databricks_options", "llm/v1/chat": "databricks_options",
+		} {
 			api := newScript(t, map[string][]scripted{getEndpoint: {endpointOf(task)}, askEndpoint: {says(frames(`{"databricks_output":{"trace":{"info":1}}}`, `[DONE]`))}})
 			runner := runnerOf(&Endpoints{API: api})
 			run := ended(t, runner, start(t, runner, "endpoints/bot", request))
 			call := api.sent(askEndpoint)[0]
 			body := gjson.ParseBytes(call.Body)
-			if !body.Get("stream").Bool() || body.Get("context.conversation_id").Str != "c1" || !body.Get("databricks_options.return_trace").Bool() || body.Get("client_request_id").Str != run.ID || body.Get("name").Exists() {
+			if !body.Get("stream").Bool() || body.Get(conversation+".conversation_id").Str != "c1" || body.Get("context").Exists() != (conversation == "context") || !body.Get("databricks_options.return_trace").Bool() || body.Get("client_request_id").Str != run.ID || body.Get("name").Exists() {
 				t.Errorf("sent: %s", call.Body)
 			}
 			if !call.Stream || call.Header.Get("Accept") != "text/event-stream" {
@@ -218,11 +221,15 @@ func TestEndpointRefusedLate(t *testing.T) {
 // An endpoint that comes up from zero is waited for; nothing else is asked twice.
 func TestEndpointColdStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		out, in := io.Pipe()
 		cold := refuses(catalog.UnknownFate, 503, "TEMPORARILY_UNAVAILABLE")
-		api := newScript(t, map[string][]scripted{getEndpoint: {endpointOf("agent/v1/responses")}, askEndpoint: {cold, cold, cold, says(frames(messageFrame, "[DONE]"))}})
+		api := newScript(t, map[string][]scripted{getEndpoint: {endpointOf("agent/v1/responses")}, askEndpoint: {cold, cold, cold, opened(out)}})
 		runner := runnerOf(&Endpoints{API: api})
 		run := start(t, runner, "endpoints/bot", asking("x"))
 		wantRun(t, run, Queued, "")
+		time.Sleep(40 * time.Second) // it is up, and thinks
+		wantRun(t, look(t, runner, run), InProgress, "")
+		_, _ = io.WriteString(in, frames(messageFrame, "[DONE]"))
 		wantRun(t, ended(t, runner, run), Completed, "Hello.", "message")
 
 		api.then(askEndpoint, cold)
