@@ -330,9 +330,11 @@ func (d *deployment) choosePrefix(ctx context.Context) error {
 			return d.refuse(catalog.Denied, fmt.Sprintf("it would log to table %s, on which the policy has a say", table), "Deploy it without inference tables (inference_tables=false), or ask whoever runs this server.")
 		}
 		_, err := d.s.tableColumns(ctx, table)
-		e := catalog.AsError(err)
-		switch {
-		case err == nil || e.Kind == catalog.Forbidden: // it is there
+		if err == nil {
+			continue
+		}
+		switch e := catalog.AsError(err); {
+		case e.Kind == catalog.Forbidden: // it is there
 			continue
 		case !missing(e):
 			return onTheWay(d.call, "looking for a free name of the inference tables", err)
