@@ -45,7 +45,13 @@ func TestAppsAPI(t *testing.T) {
 	ben.refused("POST", "/api/2.0/apps/sales-dashboard/start", nil, 403, "PERMISSION_DENIED")
 	ana.call("POST", "/api/2.0/apps/sales-dashboard/start", nil)
 	ana.refused("POST", "/api/2.0/apps/sales-dashboard/start", nil, 400, "BAD_REQUEST")
+	ana.call("POST", "/api/2.0/apps/forecast-agent/stop", nil)
 	clock.advance(appChange)
+	ana.call("POST", "/api/2.0/apps/forecast-agent/start", nil)
+	clock.advance(appChange)
+	if got := ana.get("/api/2.0/apps/forecast-agent"); got["app_status"].(map[string]any)["state"] != "RUNNING" {
+		t.Fatal("a restart mends a crash:", got)
+	}
 	if got := ana.get("/api/2.0/apps/sales-dashboard"); got["compute_status"].(map[string]any)["state"] != "ACTIVE" {
 		t.Fatal(got)
 	}
@@ -239,5 +245,21 @@ func TestLongRunningAgent(t *testing.T) {
 	now := app.call("POST", runningApp+"/invocations", object{"input": "stock by category"})
 	if now["status"] != "completed" || !strings.HasPrefix(said(now["output"].([]any)[2].(object)), "Pieces in stock by category") {
 		t.Fatal(now)
+	}
+}
+
+func TestWhatAnAgentIsAsked(t *testing.T) {
+	for input, want := range map[string]string{
+		`"a"`: "a",
+		`[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]`: "a",
+		`[{"role":"user","content":[{"type":"input_text","text":"a"}]}]`:     "a",
+		`{"query":"a"}`: "a",
+		`{"input":[{"role":"user","content":"a"}]}`: "a",
+		`{"other":1}`: "",
+		`7`:           "",
+	} {
+		if got := spoken([]byte(input)); got != want {
+			t.Errorf("%s: %q, want %q", input, got, want)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -345,7 +344,7 @@ func (g *genie) executeQuery(r *request) (any, error) {
 	m.statement = nil
 	g.execute(m, r.now)
 	if m.statement == nil {
-		return nil, errors.New(m.errorText)
+		return nil, denied(m.errorText)
 	}
 	return object{"statement_response": bareResponse(m.statement, statementPending)}, nil
 }

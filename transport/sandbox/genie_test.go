@@ -198,3 +198,15 @@ func TestGenieLimits(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+// A space may be open to somebody whose warehouse is not.
+func TestGenieWithoutWarehouse(t *testing.T) {
+	ana, _, clock := newCallers(t)
+	ana.w.people.tokens["etl"] = accessToken{id: "3302918475610228"}
+	etl := caller{t, ana.w, "etl"}
+	at := etl.wonder(stockSpace, "returns by reason")
+	clock.advance(thinking)
+	if got := etl.get(at); got["status"] != "FAILED" || got["error"].(map[string]any)["type"] != "WAREHOUSE_ACCESS_MISSING_EXCEPTION" {
+		t.Fatal(got)
+	}
+}

@@ -206,6 +206,29 @@ func TestSupervisorApproval(t *testing.T) {
 	wants(t, both, "completed", "function_call_output message", "refused")
 }
 
+// A tool that writes does so once per approval, and not at all without one.
+func TestSupervisorWritesAfterApproval(t *testing.T) {
+	ana, _, clock := newCallers(t)
+	request := asked("Post a message: the load is done", chatTool)
+	posted := func() int {
+		ana.w.connections.mu.Lock()
+		defer ana.w.connections.mu.Unlock()
+		return ana.w.connections.posted["team_chat"]
+	}
+	wish := ana.respond(clock, request).Output[0]
+	if wish["arguments"] != `{"text":"the load is done"}` || posted() != 0 {
+		t.Fatal(wish, posted())
+	}
+	for i, approve := range []bool{false, true} {
+		wants(t, ana.respond(clock, but(request, object{"input": []object{
+			{"role": "user", "content": request["input"]}, wish, {"type": "mcp_approval_response", "approval_request_id": wish["id"], "approve": approve},
+		}})), "completed", []string{"message", "function_call_output message"}[i], []string{"refused", "Posted: the load is done"}[i])
+		if posted() != i {
+			t.Fatal("posted", posted())
+		}
+	}
+}
+
 func TestSupervisorForeground(t *testing.T) {
 	_, ben, _ := newCallers(t)
 	now := ben.outcome(ben.call("POST", responses, but(asked("Convert 1 EUR to USD", convertTool), object{"background": false})))
