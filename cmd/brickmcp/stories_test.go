@@ -52,6 +52,7 @@ func TestStories(t *testing.T) {
 	t.Run("workspace", storyWorkspace)
 	t.Run("secrets", storySecrets)
 	t.Run("service principals", storyPrincipals)
+	t.Run("supervisor", storySupervisor)
 	t.Run("access", storyAccess)
 	if t.Failed() {
 		return
