@@ -51,6 +51,7 @@ func wants(t *testing.T, r *http.Request, header, value string) {
 }
 
 func TestDurableAppOverHTTP(t *testing.T) {
+	t.Parallel()
 	var posts, polls atomic.Int32
 	var first atomic.Value
 	mux := http.NewServeMux()
@@ -103,6 +104,7 @@ func TestDurableAppOverHTTP(t *testing.T) {
 }
 
 func TestLongRunningAppOverHTTP(t *testing.T) {
+	t.Parallel()
 	var posts, polls atomic.Int32
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/invocations", func(w http.ResponseWriter, _ *http.Request) {
@@ -143,6 +145,7 @@ func TestLongRunningAppOverHTTP(t *testing.T) {
 }
 
 func TestEndpointOverHTTP(t *testing.T) {
+	t.Parallel()
 	var posts atomic.Int32
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/2.0/serving-endpoints/bot", func(w http.ResponseWriter, _ *http.Request) {
@@ -174,6 +177,7 @@ func TestEndpointOverHTTP(t *testing.T) {
 }
 
 func TestGenieOverHTTP(t *testing.T) {
+	t.Parallel()
 	var posts, polls atomic.Int32
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+genieSpace+"/start-conversation", func(w http.ResponseWriter, _ *http.Request) {
