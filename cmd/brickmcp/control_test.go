@@ -226,7 +226,20 @@ func TestWritesSayHowToUndo(t *testing.T) {
 	g := underPolicy(t, "default: full\n", nil)
 	id := g.call("jobs_create", args{"name": "before", "timeout_seconds": 3600}).Get("job_id").Str
 	answer := g.call("jobs_update", args{"job_id": id, "new_settings": args{"name": "after"}})
-	g.must(answer.Get("undo").Str, "before")
+	tool, arguments, ok := strings.Cut(answer.Get("undo").Str, " ")
+	if !ok || tool != "jobs_update" {
+		t.Fatalf("the update says %s", answer.Raw)
+	}
+	var back args
+	if err := json.Unmarshal([]byte(arguments), &back); err != nil {
+		t.Fatalf("%v in %s", err, arguments)
+	}
+	defer func() { // as it says, and it is as it was
+		g.call(tool, back)
+		if name := g.call("jobs_get", args{"job_id": id}).Get("settings.name").Str; name != "before" {
+			t.Errorf("after the undo the job is called %s", name)
+		}
+	}()
 	line := last(t, g.audit, "call")
 	if line.Get("before.new_settings.name").Str != "before" { // as jobs_reset takes them
 		t.Errorf("the earlier settings are not kept: %s", line.Raw)
