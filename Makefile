@@ -40,7 +40,7 @@ lint: ## gofmt, go vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-gen: ## write schemas, goldens and the README's tables
+gen: ## write schemas, goldens, the policy's JSON Schema and the README's tables
 	$(GO) run ./cmd/gen && $(GO) run ./cmd/gen
 
 check-gen: ## fail when a generated file has drifted

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
 	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
-	"cmd/gen":                       {"catalog", "tools"},
+	"cmd/gen":                       {"catalog", "tools", "tools/policy"},
 }
 
 // reserved are imports that only the named packages may have.
