@@ -433,3 +433,24 @@ func TestEveryToolSaysWhatItDid(t *testing.T) {
 		}
 	}
 }
+
+// No line is lost among many.
+func TestThousandCallsLeaveTheirLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.jsonl")
+	var requests []string
+	for id := range 1000 {
+		requests = append(requests, toolCall(id, "jobs_list", fmt.Sprintf(`{"limit":1,"name":"n%d"}`, id)))
+	}
+	if answers := piped(t, command(t, "--sandbox", "--log-level", "error", "--audit-file", file, "--rate-limit", "off"), requests...); len(answers) != 1000 {
+		t.Errorf("%d answers", len(answers))
+	}
+	for _, event := range []string{"begin", "call"} {
+		seen := map[string]bool{}
+		for _, l := range lines(t, file, event) {
+			seen[l.Get("arguments.name").Str] = true
+		}
+		if len(seen) != 1000 {
+			t.Errorf("%d calls have a %s line", len(seen), event)
+		}
+	}
+}
