@@ -98,15 +98,13 @@ func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args js
 
 // denied is the refusal of a policy, in words that a person can act on.
 func denied(about string, d policy.Decision) error {
-	where := d.File
-	if d.Line > 0 {
-		where = fmt.Sprintf("%s, line %d", d.File, d.Line)
+	tool, _, _ := strings.Cut(about, " ")
+	message := about + ": " + d.Why
+	if why, ok := strings.CutPrefix(d.Why, tool+" "); ok {
+		message = about + " " + why
 	}
-	advice := "Nothing was sent. Ask whoever runs this server if it is needed; whoami shows what is allowed."
-	if where != "" {
-		advice = "Nothing was sent. The rule is in " + where + "; ask whoever runs this server if it is needed. whoami shows what is allowed."
-	}
-	return &catalog.Error{Kind: catalog.Denied, Message: about + ": " + strings.TrimSuffix(d.Why, "."), Advice: advice}
+	return &catalog.Error{Kind: catalog.Denied, Message: strings.TrimSuffix(message, "."),
+		Advice: "Nothing was sent. If it is needed, ask the person who runs this server to change that rule; whoami shows what is allowed."}
 }
 
 // rules are what the policy says for whoever is behind ctx; nil without a policy.
@@ -118,8 +116,8 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 	}
 	p, err := s.policies.Current()
 	if err != nil {
-		return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": nothing is allowed while the policy cannot be read: " + err.Error(),
-			Advice: "The person who runs this server must correct the policy file; it is read again at the next call. Nothing was sent."}
+		return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": nothing is allowed while the policy cannot be read: " + inShort(err),
+			Advice: "The person who runs this server must correct the policy file (brickmcp doctor says all that is wrong with it); it is read again at the next call. Nothing was sent."}
 	}
 	name, _ := Client(ctx)
 	subject := policy.Subject{Client: name}
@@ -136,6 +134,16 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 		subject.User, subject.Groups = who.User, who.Groups
 	}
 	return s.ruled.of(p, subject), nil
+}
+
+// inShort is the first thing that is wrong with a policy: an agent mends none of it.
+func inShort(err error) string {
+	var wrong *policy.Error
+	if !errors.As(err, &wrong) || len(wrong.Problems) < 2 {
+		return err.Error()
+	}
+	first := policy.Error{File: wrong.File, Problems: wrong.Problems[:1]}
+	return fmt.Sprintf("%v (and %d more)", &first, len(wrong.Problems)-1)
 }
 
 // lists says which tools the client behind ctx is shown. As long as it is not known

@@ -70,12 +70,9 @@ func (s *Server) refuse(r *sqlguard.Refusal) error {
 	if r.Token != "" {
 		at += fmt.Sprintf(", at %q", r.Token)
 	}
-	advice := "Nothing was sent."
-	if r.Instead != "" {
-		advice = r.Instead + " " + advice
-	}
+	advice := strings.TrimSpace(r.Instead + " Nothing was sent.")
 	if execute := &catalog.ExecuteStatement.Row; strings.Contains(r.Instead, execute.Name) && !s.access.Allows(execute) {
-		advice += fmt.Sprintf(" Here %s is not allowed: it needs %s=%s, which the person who runs this server can give.", execute.Name, execute.Group.ID, execute.Effect.Needs())
+		advice += fmt.Sprintf(" But %s is not allowed here: it needs %s=%s, which the person who runs this server can give.", execute.Name, execute.Group.ID, execute.Effect.Needs())
 	}
 	return &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: %s (%s)", catalog.Query.Name, strings.TrimSuffix(r.Reason, "."), at), Advice: advice}
 }

@@ -194,7 +194,7 @@ func (r *record) begin(before json.RawMessage) error {
 	return &catalog.Error{
 		Kind: catalog.Internal, Err: err,
 		Message: r.row.Name + ": it cannot be written down, so it was not done: " + err.Error(),
-		Advice:  "The person who runs this server must make the audit file writable (or choose another with --audit-file, or --audit-required none). Nothing was sent.",
+		Advice:  "Tell the person who runs this server; brickmcp doctor checks the audit file. Nothing was sent.",
 	}
 }
 
