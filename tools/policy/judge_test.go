@@ -228,7 +228,7 @@ func TestStatementScopes(t *testing.T) {
 		{statement("SELECT * FROM hr.pay", session), Deny, "", "Table main.hr.pay"},
 		{statement("SELECT * FROM `MAIN`.`sales`.`or.ders`", ""), Allow, "", ""},
 		{statement("SELECT 1", ""), Allow, "", ""},
-		{statement("INSERT INTO main.sales.orders VALUES (1)", ""), Deny, "", "What the statement touches is not known"},
+		{statement("INSERT INTO main.sales.orders VALUES (1)", ""), Deny, "", "only plain reads go through: INSERT changes data (line 1, column 1, at \"INSERT\")."},
 		{statement("SELECT 1; DROP TABLE main.sales.orders", ""), Deny, "", ""},
 		{statement("SELECT * FROM IDENTIFIER(:t)", `,"parameters":[{"name":"t","value":"main.hr.pay"}]`), Deny, "", "by an expression"},
 		{statement("SELECT main.sales.mask(1)", ""), Allow, "", ""},
@@ -252,9 +252,21 @@ func TestStatementScopes(t *testing.T) {
 		{statement("DESCRIBE SCHEMA main.ops", ""), Allow, "", ""},
 		{statement("DESCRIBE SCHEMA main.hr", ""), Deny, "", ""},
 		{statement("DESCRIBE TABLE main.hr.pay", ""), Deny, "", ""},
+		{statement("DESCRIBE EXTERNAL LOCATION lake", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE STORAGE CREDENTIAL c", session), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE SHARE s", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE CONNECTION c", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE VOLUME v", ""), Deny, "", "in no catalog and schema"}, // of the session
+		{statement("DESCRIBE FUNCTION f", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE VOLUME main.sales.v", ""), Allow, "", ""},
+		{statement("DESCRIBE (SELECT 1)", ""), Allow, "", ""},
+		{statement("DESCRIBE QUERY VALUES (1)", ""), Allow, "", ""},
 		{`sql_get_statement {"statement_id":"x"}`, Allow, "", ""},
 	})
 	judgeAll(t, "scopes: {catalogs: [main]}", []judgeCase{
+		{statement("SHOW/* SCHEMAS */ TABLES IN main", ""), Deny, "", "write both"}, // a schema, whatever the comment says
+		{statement("SHOW/* SCHEMAS */ TABLES IN main", `,"catalog":"other"`), Deny, "", ""},
+		{statement("SHOW /* all */ SCHEMAS IN main", ""), Allow, "", ""},
 		{statement("SHOW SCHEMAS IN main", ""), Allow, "", ""},
 		{statement("SHOW SCHEMAS", `,"catalog":"main"`), Allow, "", ""},
 		{statement("SHOW TABLES IN main.any", ""), Allow, "", ""},
