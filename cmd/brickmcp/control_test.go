@@ -91,7 +91,7 @@ func TestRefusedByPolicy(t *testing.T) {
 		t.Errorf("tools/list shows %v", names)
 	}
 	refusal := g.refused("denied", "jobs_delete", args{"job_id": "1"})
-	g.must(refusal.Get("advice").Str, "team.yaml, line 5")
+	g.must(refusal.Get("message").Str, "team.yaml, line 5")
 	line := last(t, g.audit, "denied")
 	if line.Get("rule").Str != "tools.jobs_delete: deny (team.yaml:5)" || line.Get("user").Str == "" || line.Get("decision").Str != "deny" {
 		t.Errorf("the refusal is written down as %s", line.Raw)
