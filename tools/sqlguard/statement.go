@@ -25,7 +25,7 @@ func (p *parser) statement() {
 		}
 		p.query()
 	case t.kind == word && effect(t.word) == "":
-		p.refuse(t, t.word+" begins no statement that is known to only read", useWrite)
+		p.refuse(t, t.word+" begins no statement that is known to only read", beginRead)
 	default:
 		p.unexpected("a query was expected")
 	}
