@@ -75,8 +75,8 @@ func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args js
 		return nil, d, nil, err
 	}
 	if rules != nil {
-		if d = rules.Tool(row); d.Action == policy.Deny && !d.Shadow {
-			r.decided(d)
+		d = rules.Tool(row)
+		if r.decided(d); d.Action == policy.Deny && !d.Shadow {
 			return nil, d, nil, denied(row.Name, d)
 		}
 	}

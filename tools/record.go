@@ -1,12 +1,15 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +18,7 @@ import (
 	"brickmcp/tools/audit"
 	"brickmcp/tools/policy"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
 	"go.uber.org/zap"
 )
@@ -123,7 +127,11 @@ func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
 	if r == nil {
 		return
 	}
-	if name := gjson.GetBytes(earlier, "new_settings.name").String(); name != "" {
+	path := "new_settings.name"
+	if r.row == &catalog.DeleteJob.Row { // afterwards nobody knows it
+		path = "name"
+	}
+	if name := gjson.GetBytes(earlier, path).String(); name != "" {
 		r.named = name
 	}
 	if r.named != "" || r.row.Effect.ReadOnly() {
@@ -153,10 +161,20 @@ func (r *record) object() string {
 			name = r.s.lookups.name(t.Scope, t.ID)
 		}
 	}
-	if name == "" || r.line.Object == "" {
-		return r.line.Object
+	object := setOff(r.line.Object)
+	if name == "" || object == "" {
+		return object
 	}
-	return r.line.Object + " '" + clipped(name) + "'"
+	return object + " '" + strings.ReplaceAll(clipped(name), "'", "’") + "'"
+}
+
+// setOff is a name that others chose, for a sentence. One with the marks that part
+// the sentence stands in quotes, or it could go on in the sentence's own words.
+func setOff(name string) string {
+	if strings.ContainsAny(name, `,;'"`) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func (r *record) decided(d policy.Decision) {
@@ -260,9 +278,37 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	}
 }
 
+// unplaced writes a call down that no workspace answers: its arguments name none, or
+// cannot be taken apart.
+func (s *Server) unplaced(ctx context.Context, row *catalog.Row, args json.RawMessage, err error) {
+	r := s.newRecord(ctx, row)
+	if r == nil {
+		return
+	}
+	r.line.Workspace = ""
+	r.bound(nil, args, nil)
+	r.end(ctx, nil, err, false)
+}
+
+// unserved writes a call down that never came to a tool: there is none of that name,
+// or the request is out of shape.
+func (s *Server) unserved(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
+	var signIn mcp.URLElicitationRequiredError // of a call that is written down
+	req, ok := message.(*mcp.CallToolRequest)
+	if !ok || method != mcp.MethodToolsCall || errors.As(err, &signIn) {
+		return
+	}
+	name := cmp.Or(clipped(req.Params.Name), "a tool without a name")
+	s.unplaced(ctx, &catalog.Row{Name: name}, nil, &catalog.Error{Kind: catalog.Invalid, Message: err.Error()})
+}
+
 // why is as much of an error as a sentence bears, without what it says already.
 func (r *record) why(e *catalog.Error) string {
-	message := strings.TrimPrefix(e.Message, r.row.Name)
+	message := e.Message
+	if e.Quoted || r.row.Group == catalog.SQL { // they repeat statements
+		message = catalog.WithoutSecrets(message)
+	}
+	message = strings.TrimPrefix(message, r.row.Name)
 	message = strings.TrimPrefix(strings.TrimPrefix(message, " on "+r.line.Object), ": ")
 	if cut := cutText(message, 300); cut != message {
 		return cut + "…"
@@ -289,7 +335,7 @@ func (r *record) who() string {
 	if user == "" {
 		user = "the signed-in user"
 	}
-	return r.line.Client + ", for " + user + ","
+	return setOff(r.line.Client) + ", for " + setOff(user) + ","
 }
 
 func (r *record) sentence(what string) string {

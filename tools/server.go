@@ -131,6 +131,7 @@ func New(cfg Config) *Server {
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
+	hooks.AddOnError(s.unserved)
 	s.mcp = server.NewMCPServer("brickmcp", cfg.Version,
 		server.WithTitle("Databricks"),
 		server.WithInstructions(instructions),
@@ -244,11 +245,12 @@ func (s *Server) run(ctx context.Context, row *catalog.Row, args json.RawMessage
 			answer, err = nil, s.panicked(row.Name, r)
 		}
 	}()
-	w, args, err := s.in(row.Name, args)
+	w, rest, err := s.in(row.Name, args)
 	if err != nil {
+		s.unplaced(ctx, row, args, err)
 		return nil, err
 	}
-	if answer, err = w.answer(ctx, row, args); err != nil {
+	if answer, err = w.answer(ctx, row, rest); err != nil {
 		return nil, err
 	}
 	return s.signed(w, answer), nil
