@@ -50,9 +50,9 @@ func (s *Server) proveRead(ctx context.Context, call *catalog.Call) error {
 	var refusal *sqlguard.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return s.refuse(refusal)
+		return s.refuse(ctx, refusal)
 	case err != nil:
-		return s.refuse(&sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
+		return s.refuse(ctx, &sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
 	}
 	return checkParameters(call, read.Parameters)
 }
@@ -65,16 +65,26 @@ func (s *Server) sqlOptions(ctx context.Context) sqlguard.Options {
 	return sqlguard.Options{}
 }
 
-func (s *Server) refuse(r *sqlguard.Refusal) error {
+func (s *Server) refuse(ctx context.Context, r *sqlguard.Refusal) error {
 	at := fmt.Sprintf("line %d, column %d", r.Line, r.Column)
 	if r.Token != "" {
 		at += fmt.Sprintf(", at %q", r.Token)
 	}
 	advice := strings.TrimSpace(r.Instead + " Nothing was sent.")
-	if execute := &catalog.ExecuteStatement.Row; strings.Contains(r.Instead, execute.Name) && !s.access.Allows(execute) {
-		advice += fmt.Sprintf(" But %s is not allowed here: it needs %s=%s, which the person who runs this server can give.", execute.Name, execute.Group.ID, execute.Effect.Needs())
+	if execute := &catalog.ExecuteStatement.Row; strings.Contains(r.Instead, execute.Name) && !s.allows(ctx, execute) {
+		advice += fmt.Sprintf(" But %s is not allowed here (it needs %s=%s): ask the person who runs this server.", execute.Name, execute.Group.ID, execute.Effect.Needs())
 	}
 	return &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: %s (%s)", catalog.Query.Name, strings.TrimSuffix(r.Reason, "."), at), Advice: advice}
+}
+
+// allows reports whether access and policy let the tool through, whatever it is
+// about.
+func (s *Server) allows(ctx context.Context, row *catalog.Row) bool {
+	if !s.access.Allows(row) {
+		return false
+	}
+	rules := rulesOf(ctx)
+	return rules == nil || rules.Lists(row)
 }
 
 // checkParameters finds markers without a parameter, which the workspace would

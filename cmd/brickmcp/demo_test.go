@@ -19,7 +19,7 @@ func TestDemo(t *testing.T) {
 	out, said := begin(t, cmd).ended(0)
 	mustContain(t, "the demo", out,
 		"confirm: destructive", "tools/list",
-		`["Munich",122,58353.98]`, "on warehouse ", `DELETE changes data (line 1, column 1, at "DELETE")`,
+		`["Munich",122,58353.98]`, "on warehouse ", `DELETE changes data (line 1, column 1, at "DELETE")`, "But sql_execute_statement is not allowed here", // the policy says so, --access does not
 		"task build_features: AnalysisException",
 		"team.yaml, line 1 (default: read)",
 		"Deletes job ", "ana_scratch_test", "confirm_token", "undo:",
