@@ -25,7 +25,8 @@ const queryRows = 10000
 // workspace.
 func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) {
 	end := time.Now().Add(maxWait)
-	if err := s.proveRead(ctx, call); err != nil {
+	proven, err := s.proveRead(ctx, call)
+	if err != nil {
 		return nil, err
 	}
 	on, err := s.queryWarehouse(ctx, call)
@@ -35,6 +36,7 @@ func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) 
 	if call.Object == "" { // for messages and audit
 		call.Object = "warehouse " + on.ID
 	}
+	recordOf(ctx).queried(call, proven, on.Name)
 	answer, err := s.queryOn(ctx, call, on, end)
 	if err != nil && on.from == picked {
 		s.picked.forget()
@@ -44,17 +46,17 @@ func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) 
 
 // proveRead refuses what is not provably one read, and parameters that do not go
 // with it.
-func (s *Server) proveRead(ctx context.Context, call *catalog.Call) error {
+func (s *Server) proveRead(ctx context.Context, call *catalog.Call) (*sqlguard.Query, error) {
 	text, _ := argument[string](call, "statement")
 	read, err := sqlguard.Read(text, s.sqlOptions(ctx))
 	var refusal *sqlguard.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return s.refuse(ctx, refusal)
+		return nil, s.refuse(ctx, refusal)
 	case err != nil:
-		return s.refuse(ctx, &sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
+		return nil, s.refuse(ctx, &sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
 	}
-	return checkParameters(call, read.Parameters)
+	return read, checkParameters(call, read.Parameters)
 }
 
 // sqlOptions is what else counts as a read.

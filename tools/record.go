@@ -17,6 +17,7 @@ import (
 	"brickmcp/catalog"
 	"brickmcp/tools/audit"
 	"brickmcp/tools/policy"
+	"brickmcp/tools/sqlguard"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
@@ -44,6 +45,7 @@ type record struct {
 	told    bool // the line before was written
 	touches []catalog.Touch
 	named   string // the object's name, if it is known
+	reads   string // the tables and files of a query
 	waits   string // until when a confirmation is waited for
 	naming  chan struct{}
 
@@ -151,6 +153,29 @@ func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
 		})
 		return
 	}
+}
+
+// queriedNames is how many tables and files of a query a sentence names.
+const queriedNames = 4
+
+// queried tells the record what a query reads and where, once that is known.
+func (r *record) queried(call *catalog.Call, q *sqlguard.Query, warehouse string) {
+	if r == nil {
+		return
+	}
+	r.line.Object = call.Object
+	r.named = cmp.Or(r.named, warehouse)
+	var names []string
+	for _, table := range q.Tables {
+		names = append(names, setOff(clipped(table.String())))
+	}
+	for _, path := range q.Paths {
+		names = append(names, setOff(clipped(path)))
+	}
+	if more := len(names) - queriedNames; more > 0 {
+		names = append(names[:queriedNames], strconv.Itoa(more)+" more")
+	}
+	r.reads = strings.Join(names, ", ")
 }
 
 // object is what the call is about, with the name if it is known by now.
@@ -264,6 +289,9 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 		if object == "" && strings.Contains(r.row.Did, "{}") {
 			did = "used " + r.row.Name
 		}
+		if r.reads != "" {
+			did = "queried " + r.reads + " on " + object
+		}
 		say := did + r.in() + "; " + r.allowedBy()
 		if duplicate {
 			line.Outcome = "deduplicated"
@@ -310,6 +338,9 @@ func (r *record) why(e *catalog.Error) string {
 	}
 	message = strings.TrimPrefix(message, r.row.Name)
 	message = strings.TrimPrefix(strings.TrimPrefix(message, " on "+r.line.Object), ": ")
+	if strings.HasPrefix(message, " ") { // "jobs_delete on job 5 is denied by …"
+		message = "it" + message
+	}
 	if cut := cutText(message, 300); cut != message {
 		return cut + "…"
 	}
@@ -363,12 +394,18 @@ func (r *record) recorded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, recordKey{}, r)
 }
 
+// recordOf is the record of the call behind ctx; nil when nothing is written down.
+func recordOf(ctx context.Context) *record {
+	r, _ := ctx.Value(recordKey{}).(*record)
+	return r
+}
+
 // tracing keeps the request ids of a call for its record.
 type tracing struct{ catalog.Caller }
 
 func (t tracing) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer, error) {
 	answer, err := t.Caller.Do(ctx, call)
-	if r, _ := ctx.Value(recordKey{}).(*record); r != nil && err == nil && answer.RequestID != "" {
+	if r := recordOf(ctx); r != nil && err == nil && answer.RequestID != "" {
 		r.mu.Lock()
 		if len(r.requests) < maxRequestIDs {
 			r.requests = append(r.requests, answer.RequestID)

@@ -24,7 +24,7 @@ func TestDemo(t *testing.T) {
 		"team.yaml, line 1 (default: read)",
 		"Deletes job ", "ana_scratch_test", "confirm_token", "undo:",
 		"deleted job ", "confirmed, as confirm: destructive (team.yaml:3) asks",
-		"was not allowed files_delete", "waits for confirmation",
+		"was not allowed files_delete: it needs", "queried main.retail.orders, main.retail.stores on warehouse ", "waits for confirmation",
 		"The audit log is whole",
 	)
 	if said != "" {
