@@ -116,7 +116,7 @@ func New(cfg Config) *Server {
 		budget: max(cmp.Or(cfg.ResultTokens, DefaultResultTokens)*4-envelope, 200),
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
-		confirmations: newConfirmations(cfg.StateDir, time.Now), duplicates: newDuplicates(time.Now),
+		confirmations: newConfirmations(confirmDir(cfg.StateDir), time.Now), duplicates: newDuplicates(time.Now),
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()

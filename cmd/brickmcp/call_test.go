@@ -32,6 +32,9 @@ func TestCallConfirmed(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	mustContain(t, "stderr", said, "nothing was done yet", "confirm_token="+token)
+	if kept, err := filepath.Glob(filepath.Join(dir, "brickmcp", "*")); err != nil || len(kept) > 3 {
+		t.Errorf("the state directory is littered: %v, %v", kept, err) // audit log, its head, and the tokens
+	}
 	if out, _, err = within(t, environment, "call", "jobs_delete", job, "confirm_token="+token); err != nil || !gjson.Get(out, "ok").Bool() {
 		t.Errorf("%v: %s", err, out)
 	}
