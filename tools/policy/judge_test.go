@@ -307,6 +307,7 @@ func TestProtected(t *testing.T) {
 		{`warehouses_create {"name":"w","cluster_size":"Small","tags":{"custom_tags":[{"key":"env","value":"dev"}]}}`, Allow, "", ""},
 		{`secrets_put {"scope":"prod-db","key":"k","string_value":"v"}`, Confirm, "", ""},
 		{`secrets_put {"scope":"dev","key":"k","string_value":"v"}`, Allow, "", ""},
+		{`secrets_put {"scope":"dev","key":"prod-db","string_value":"v"}`, Confirm, "", "Secret scope dev (prod-db) is protected by"},
 		{`files_upload {"path":"/Volumes/prod/a/b/c","contents":"x"}`, Confirm, "", ""},
 		{`files_upload {"path":"/Volumes/a/critical/b/c","contents":"x"}`, Confirm, "", ""}, // one part of it
 		{`files_upload {"path":"/Volumes/a/uncritical/b/c","contents":"x"}`, Allow, "", ""},
