@@ -220,6 +220,12 @@ func TestDeduplicated(t *testing.T) {
 	if outcomes != "ok deduplicated ok ok " {
 		t.Errorf("the outcomes are %q", outcomes)
 	}
+	// What was deleted is no answer any more.
+	g.call("jobs_delete", args{"job_id": forced.Get("job_id").Str})
+	anew := g.call("jobs_create", args{"name": "twin", "max_concurrent_runs": 2})
+	if anew.Get("deduplicated").Exists() || anew.Get("job_id").Str == forced.Get("job_id").Str {
+		t.Errorf("after the deletion: %s", anew.Raw)
+	}
 }
 
 func TestWritesSayHowToUndo(t *testing.T) {
