@@ -59,6 +59,9 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 	if answer, duplicate, err = s.once(ctx, call, args); err != nil {
 		return nil, err
 	}
+	if row.Effect == catalog.Delete {
+		s.duplicates.gone(row.Group)
+	}
 	return s.annotated(r, call, earlier, answer, duplicate), nil
 }
 
@@ -128,7 +131,7 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 		case errors.As(err, &e) && e.Kind == catalog.SignIn:
 			return nil, err
 		case err != nil || who.User == "":
-			return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": the policy goes by user, and who is signed in cannot be found out" + because(err),
+			return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Quoted: e != nil && e.Quoted, Message: tool + ": the policy goes by user, and who is signed in cannot be found out" + because(err),
 				Advice: "Call again; if it stays, check the sign-in with whoami. Nothing was sent."}
 		}
 		subject.User, subject.Groups = who.User, who.Groups

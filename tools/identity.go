@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"brickmcp/catalog"
 )
 
 // Identity is as whom calls go out.
@@ -58,7 +60,7 @@ func (i *identities) current(ctx context.Context) (Identity, error) {
 		select {
 		case <-asking:
 		case <-ctx.Done():
-			return Identity{}, context.Cause(ctx)
+			return Identity{}, &catalog.Error{Kind: catalog.Busy, Err: context.Cause(ctx), Message: "the workspace did not say who is signed in before the call was over", Advice: "Call again."}
 		}
 	}
 }

@@ -42,7 +42,8 @@ type record struct {
 	row     *catalog.Row
 	began   time.Time
 	line    audit.Line
-	told    bool // the line before was written
+	call    *catalog.Call // once it is bound
+	told    bool          // the line before was written
 	touches []catalog.Touch
 	named   string // the object's name, if it is known
 	reads   string // the tables and files of a query
@@ -114,7 +115,7 @@ func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []polic
 	if call == nil {
 		return
 	}
-	r.line.Object, r.touches = call.Object, call.Touches
+	r.call, r.line.Object, r.touches = call, call.Object, call.Touches
 	r.named = ""
 	for _, o := range objects {
 		if o.Name != "" && o.ID != "" && strings.HasSuffix(call.Object, " "+o.ID) {
@@ -251,6 +252,9 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	line.Bytes = int64(len(answer))
 	if who, known := r.s.identities.settle(context.WithoutCancel(ctx)); known {
 		line.User, line.AuthType = who.User, who.AuthType
+	}
+	if line.Object == "" && r.call != nil {
+		line.Object = r.call.Object // a query knows its warehouse only now
 	}
 	r.mu.Lock()
 	line.RequestIDs = slices.Clone(r.requests)

@@ -122,3 +122,13 @@ func TestUnknownUserDelaysOnce(t *testing.T) {
 		time.Sleep(callTime)
 	})
 }
+
+// The warehouse that a query was given is known only when it has run.
+func TestQueryNamesItsWarehouse(t *testing.T) {
+	l := newLakehouse("w RUNNING Small")
+	s, line := audited(t, l.fake, nil)
+	succeed(t, s, "sql_query", aQuery)
+	if l := line(); l.Get("object").Str != "warehouse w" || !strings.Contains(l.Get("say").Str, "warehouse w") {
+		t.Errorf("the line is %s", l.Raw)
+	}
+}
