@@ -65,8 +65,10 @@ func (f *policyFile) unchanged() bool {
 	return bytes.Equal(f.text, head(f.path))
 }
 
+// young reports whether a file was changed within the last tick. A pipe, which can
+// be read once, never is.
 func young(stamp fs.FileInfo) bool {
-	return stamp != nil && time.Since(stamp.ModTime()).Abs() < tick
+	return stamp != nil && stamp.Mode().IsRegular() && time.Since(stamp.ModTime()).Abs() < tick
 }
 
 // head is as much of a file as a policy may have; nil when it cannot be read, which

@@ -45,3 +45,11 @@ func TestPolicyChangesWithinATick(t *testing.T) {
 		t.Errorf("an old file is compared by its text: %v", err)
 	}
 }
+
+// What is no regular file, such as a pipe, can be read but once: it is not compared.
+func TestPipesAreReadOnce(t *testing.T) {
+	stamp, err := os.Stat(t.TempDir()) // no regular file either, and just made
+	if err != nil || young(stamp) {
+		t.Errorf("it would be read again: %v", err)
+	}
+}
