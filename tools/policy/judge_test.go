@@ -442,3 +442,32 @@ func TestEveryTouchIsNarrowed(t *testing.T) {
 		}
 	}
 }
+
+// A job of one's own is no way around: what its tasks name is judged too.
+func TestWhatTasksName(t *testing.T) {
+	create := func(task string) string {
+		return `jobs_create {"name":"mine","tasks":[{"task_key":"a","notebook_task":{"notebook_path":"/x"}},{"task_key":"b",` + task + `}]}`
+	}
+	update := func(settings string) string { return `jobs_update {"job_id":5001,"new_settings":` + settings + `}` }
+	judgeAll(t, "scopes: {jobs: [nightly-etl, mine], clusters: [shared], warehouses: [small]}", []judgeCase{
+		{create(`"existing_cluster_id":"c-1"`), Allow, "clusters c-1", ""},
+		{create(`"existing_cluster_id":"c-2"`), Deny, "clusters c-2", "cluster c-2 could not be looked up"},
+		{create(`"run_job_task":{"job_id":5001}`), Allow, "jobs 5001", ""},
+		{create(`"run_job_task":{"job_id":5002}`), Deny, "jobs 5002", "Job 5002 (nightly-prod) is outside"},
+		{create(`"run_job_task":{"job_id":"5002"}`), Deny, "jobs 5002", "Job 5002"},
+		{create(`"run_job_task":{"job_id":5001,"job_id":5002}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{create(`"for_each_task":{"inputs":"[1]","task":{"task_key":"c","run_job_task":{"job_id":5002}}}`), Deny, "jobs 5002", "Job 5002"},
+		{create(`"sql_task":{"warehouse_id":"abc123","file":{"path":"x"}}`), Allow, "warehouses abc123", ""},
+		{create(`"sql_task":{"warehouse_id":"0123456789abcdef","file":{"path":"x"}}`), Deny, "warehouses 0123456789abcdef", "Warehouse 0123456789abcdef (prod-bi)"},
+		{create(`"notebook_task":{"notebook_path":"/x","base_parameters":{"warehouse_id":"0123456789abcdef","existing_cluster_id":"c-2"}}`), Allow, "", ""},
+		{update(`{"tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{update(`{"existing_cluster_id":"c-2"}`), Deny, "jobs 5001, clusters c-2", "c-2"},
+		{update(`{"tasks":[],"tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{`jobs_reset {"job_id":5001,"new_settings":{"name":"mine","tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}}`, Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{update(`{"name":"other"}`), Allow, "jobs 5001", ""},
+	})
+	judgeAll(t, `protected: ["*prod*"]`, []judgeCase{
+		{create(`"run_job_task":{"job_id":5002}`), Confirm, "jobs 5002", "Job 5002 (nightly-prod) is protected by"},
+		{create(`"run_job_task":{"job_id":5001}`), Allow, "jobs 5001", ""},
+	})
+}
