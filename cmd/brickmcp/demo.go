@@ -305,7 +305,7 @@ func (d *demo) deletion(ctx context.Context) error {
 	d.say("  rule:    %s", asked.Get("rule").Str)
 	now := asked.Get("preview.now")
 	d.say("  preview: created by %s, runs as %s, tags %s, %d task …", now.Get("creator_user_name").Str, now.Get("run_as_user_name").Str, now.Get("settings.tags").Raw, len(now.Get("settings.tasks").Array()))
-	d.say("  A person reads that and agrees: the same call with the token does it, once, within 10 minutes.")
+	d.say("  The agent shows that to its person: the same call with the token does it, once, within 10 minutes.")
 	arguments["confirm_token"] = token
 	if answer, err = d.call(ctx, "jobs_delete", arguments); err != nil {
 		return err
