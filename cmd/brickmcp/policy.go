@@ -136,16 +136,25 @@ func (c *config) policyExplainCommand() *cobra.Command {
 
 // inLines gives each thing that is wrong with a file a line of its own.
 func inLines(err error) error {
-	var wrong *policy.Error
-	if !errors.As(err, &wrong) || len(wrong.Problems) < 2 {
+	all := mistakes(err)
+	if len(all) < 2 {
 		return err
 	}
-	lines := []string{fmt.Sprintf("%s has %s:", wrong.File, count(len(wrong.Problems), "mistake"))}
+	return fmt.Errorf("there are %s:\n  %s", count(len(all), "mistake"), strings.Join(all, "\n  "))
+}
+
+// mistakes are what is wrong with a file, one by one.
+func mistakes(err error) []string {
+	var wrong *policy.Error
+	if !errors.As(err, &wrong) {
+		return []string{err.Error()}
+	}
+	var all []string
 	for _, p := range wrong.Problems {
 		one := policy.Error{File: wrong.File, Problems: []policy.Problem{p}}
-		lines = append(lines, "  "+one.Error())
+		all = append(all, one.Error())
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	return all
 }
 
 // explanation is the answer to "why can't I".

@@ -130,11 +130,24 @@ sections:
 		{[]string{"jobs_delete", "job=1", "--policy", team}, `unknown argument "job"`},
 		{[]string{"jobs_delete", "5001"}, "not of the form key=value"},
 		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "gone.yaml")}, filepath.Join(dir, "gone.yaml") + ": it cannot be read: "},
-		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "wrong.yaml")}, "wrong.yaml has 2 mistakes:\n  wrong.yaml:1: defualt is unknown (did you mean default?)"},
+		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "wrong.yaml")}, "there are 2 mistakes:\n  wrong.yaml:1: defualt is unknown (did you mean default?)"},
 		{nil, "see brickmcp policy explain --help"},
 	} {
 		if _, err := runPolicy(t, nil, append([]string{"explain"}, c.arguments...)...); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, want %q", c.arguments, err, c.says)
 		}
+	}
+}
+
+// whoami says what is wrong with a policy, a line for each.
+func TestWhoAmIUnderAWrongPolicy(t *testing.T) {
+	team := filepath.Join(policyDir(t, map[string]string{"team.yaml": "defualt: off\ngroup: {}\n"}), "team.yaml")
+	out, _, err := within(t, map[string]string{"XDG_STATE_HOME": t.TempDir()}, "whoami", "--sandbox", "--policy", team)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, "whoami", out, "team.yaml cannot be used, so nothing is allowed:\n", "  team.yaml:1: defualt is unknown (did you mean default?)", "\n              team.yaml:2: group is unknown", "off (the policy cannot be used): jobs")
+	if strings.Contains(out, "enforce") {
+		t.Errorf("it is said to be in force:\n%s", out)
 	}
 }
