@@ -3,6 +3,7 @@
 GO      ?= go
 VERSION ?= 0.1.0
 FUZZTIME ?= 30s
+BIN     ?= bin/brickmcp
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Inlining costs 0.7 MB of binary, and pays only where every call spends its time.
 GCFLAGS := -gcflags=brickmcp/...=-l $(foreach package,catalog transport/rest transport/serve,-gcflags=brickmcp/$(package)=)
@@ -15,7 +16,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/brickmcp
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" $(GCFLAGS) -o bin/brickmcp ./cmd/brickmcp
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" $(GCFLAGS) -o $(BIN) ./cmd/brickmcp
 
 demo: build ## show a guided session on the embedded workspace
 	@bin/brickmcp demo
@@ -40,7 +41,7 @@ lint: ## gofmt, go vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-gen: ## write schemas, goldens and the README's tables
+gen: ## write schemas, goldens, the policy's JSON Schema and the README's tables
 	$(GO) run ./cmd/gen && $(GO) run ./cmd/gen
 
 check-gen: ## fail when a generated file has drifted

@@ -75,13 +75,16 @@ func appendRecorded(dst []byte, key string, v gjson.Result) []byte {
 		return append(dst, '}')
 	case v.IsArray():
 		dst = append(dst, '[')
-		first := true
+		first, under := true, key
 		v.ForEach(func(_, value gjson.Result) bool {
 			if !first {
 				dst = append(dst, ',')
 			}
 			first = false
-			dst = appendRecorded(dst, key, value)
+			dst = appendRecorded(dst, under, value)
+			if under = key; value.Type == gjson.String && strings.HasPrefix(value.Str, "-") && !strings.Contains(value.Str, "=") {
+				under = value.Str // a flag: --password, and behind it what it is
+			}
 			return len(dst) <= 2*maxRecorded
 		})
 		return append(dst, ']')
@@ -92,8 +95,7 @@ func appendRecorded(dst []byte, key string, v gjson.Result) []byte {
 }
 
 // recordedText is a text without what looks like a secret in it: the whole of a
-// member named like one, the literals of SQL that speaks of one, and everything
-// behind the question mark of an address.
+// member named like one, and everything behind the question mark of an address.
 func recordedText(key, text string) string {
 	if namesSecret(key) && text != "" && !strings.HasPrefix(text, "{{secrets/") {
 		return Hidden
@@ -105,12 +107,77 @@ func recordedText(key, text string) string {
 		if at := strings.IndexByte(text[scheme+3:], '@'); at >= 0 && !strings.Contains(text[scheme+3:scheme+3+at], "/") {
 			text = text[:scheme+3] + "…" + text[scheme+3+at:]
 		}
-		return text
+		return withoutTokens(text)
 	}
+	return WithoutSecrets(text)
+}
+
+// WithoutSecrets is a text that audit may keep: without tokens of a known form, and,
+// where it speaks of secrets, without its quoted parts and what is assigned to them.
+func WithoutSecrets(text string) string {
 	if namesSecret(text) {
-		return withoutLiterals(text)
+		text = withoutAssigned(withoutLiterals(text))
+	}
+	return withoutTokens(text)
+}
+
+// withoutAssigned empties what stands behind a name of a secret and = or :, as in
+// --password=x, and behind "Bearer".
+func withoutAssigned(text string) string {
+	words := strings.SplitAfter(text, " ")
+	secret := false // the word before was the name of one
+	for i, w := range words {
+		space := w[len(strings.TrimRight(w, " ")):]
+		word := strings.TrimSuffix(w, space)
+		name, value, assigned := strings.Cut(word, "=")
+		if !assigned {
+			name, value, assigned = strings.Cut(word, ":")
+		}
+		isName := namesSecret(name) || strings.EqualFold(name, "Bearer") || strings.EqualFold(name, "Basic")
+		switch {
+		case assigned && namesSecret(name) && value != "":
+			words[i] = word[:len(name)+1] + "…" + space
+			secret = false
+		case secret && word != "" && word != "=" && word != ":" && !isName:
+			words[i] = "…" + space
+			secret = false
+		case word != "" && word != "=" && word != ":":
+			secret = isName && (assigned || strings.EqualFold(name, "Bearer") || strings.EqualFold(name, "Basic") || strings.HasPrefix(word, "-"))
+		case word == "=" || word == ":":
+			secret = i > 0 && namesSecret(words[i-1])
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// tokenForms are how tokens begin that people paste: of Databricks, JWT, AWS, GitHub
+// and Slack.
+var tokenForms = []string{"dapi", "dose", "dkea", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "xoxb-", "xoxp-"}
+
+// withoutTokens cuts what is long enough and begins like a token.
+func withoutTokens(text string) string {
+	for _, form := range tokenForms {
+		for from := 0; ; {
+			i := strings.Index(text[from:], form)
+			if i < 0 {
+				break
+			}
+			i += from
+			end := i
+			for end < len(text) && isTokenByte(text[end]) {
+				end++
+			}
+			from = i + len(form)
+			if end-i >= 20 && (i == 0 || !isTokenByte(text[i-1]) || text[i-1] == '=') {
+				text = text[:from] + "…" + text[end:]
+			}
+		}
 	}
 	return text
+}
+
+func isTokenByte(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || strings.IndexByte("-_.+/=", b) >= 0
 }
 
 // namesSecret reports whether a name, or a text, has a word of secrets in it.
@@ -120,8 +187,13 @@ func namesSecret(name string) bool {
 	if lower == "page_token" || lower == "idempotency_token" || lower == "max_result_tokens" {
 		return false
 	}
-	return slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(lower, part) })
+	contains := func(part string) bool { return strings.Contains(lower, part) }
+	return slices.ContainsFunc(secretParts, contains) || slices.ContainsFunc(recordedParts, contains)
 }
+
+// recordedParts are more words of secrets. They are too common to hide a setting
+// from the agent that needs it; an audit line needs none.
+var recordedParts = []string{"passphrase", "pwd", "authorization", "bearer ", "private key", "identified by", "access key", "account key", "api key"}
 
 // withoutLiterals empties the quoted parts of a text. Where quotes do not match,
 // the rest goes too.

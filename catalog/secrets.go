@@ -67,5 +67,5 @@ var PutSecret = Define[PutSecretRequest, None](Row{
 	OneOf:   []string{"string_value", "bytes_value"},
 	Doc:     "Create or overwrite a secret.",
 	Did:     "wrote {}",
-	Touches: []Touch{{Scope: ScopeSecretScopes, ID: "{scope}"}},
+	Touches: []Touch{{Scope: ScopeSecretScopes, ID: "{scope}", Name: "{key}"}},
 })

@@ -109,7 +109,7 @@ func (s *Server) logQuery(ctx context.Context, call *catalog.Call, text string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.proveRead(ctx, query); err != nil {
+	if _, err := s.proveRead(ctx, query); err != nil {
 		return nil, err
 	}
 	on, err := s.queryWarehouse(ctx, query)

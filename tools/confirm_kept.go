@@ -88,6 +88,15 @@ type tokenFiles struct {
 	since int // files written since then
 }
 
+// confirmDir is where in the state directory tokens are kept, apart from what else
+// is in it; "" when there is none.
+func confirmDir(state string) string {
+	if state == "" {
+		return ""
+	}
+	return filepath.Join(state, "confirm")
+}
+
 func (f *tokenFiles) path(id string) string { return filepath.Join(f.dir, id) }
 
 func (f *tokenFiles) put(id string, record []byte, now time.Time) error {

@@ -59,6 +59,9 @@ func (s *Server) answer(ctx context.Context, row *catalog.Row, args json.RawMess
 	if answer, duplicate, err = s.once(ctx, call, args); err != nil {
 		return nil, err
 	}
+	if row.Effect == catalog.Delete {
+		s.duplicates.gone(row.Group)
+	}
 	return s.annotated(r, call, earlier, answer, duplicate), nil
 }
 
@@ -75,8 +78,8 @@ func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args js
 		return nil, d, nil, err
 	}
 	if rules != nil {
-		if d = rules.Tool(row); d.Action == policy.Deny && !d.Shadow {
-			r.decided(d)
+		d = rules.Tool(row)
+		if r.decided(d); d.Action == policy.Deny && !d.Shadow {
 			return nil, d, nil, denied(row.Name, d)
 		}
 	}
@@ -98,15 +101,13 @@ func (s *Server) judge(ctx context.Context, r *record, row *catalog.Row, args js
 
 // denied is the refusal of a policy, in words that a person can act on.
 func denied(about string, d policy.Decision) error {
-	where := d.File
-	if d.Line > 0 {
-		where = fmt.Sprintf("%s, line %d", d.File, d.Line)
+	tool, _, _ := strings.Cut(about, " ")
+	message := about + ": " + d.Why
+	if why, ok := strings.CutPrefix(d.Why, tool+" "); ok {
+		message = about + " " + why
 	}
-	advice := "Nothing was sent. Ask whoever runs this server if it is needed; whoami shows what is allowed."
-	if where != "" {
-		advice = "Nothing was sent. The rule is in " + where + "; ask whoever runs this server if it is needed. whoami shows what is allowed."
-	}
-	return &catalog.Error{Kind: catalog.Denied, Message: about + ": " + strings.TrimSuffix(d.Why, "."), Advice: advice}
+	return &catalog.Error{Kind: catalog.Denied, Message: strings.TrimSuffix(message, "."),
+		Advice: "Nothing was sent. If it is needed, ask the person who runs this server to change that rule; whoami shows what is allowed."}
 }
 
 // rules are what the policy says for whoever is behind ctx; nil without a policy.
@@ -118,8 +119,8 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 	}
 	p, err := s.policies.Current()
 	if err != nil {
-		return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": nothing is allowed while the policy cannot be read: " + err.Error(),
-			Advice: "The person who runs this server must correct the policy file; it is read again at the next call. Nothing was sent."}
+		return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": nothing is allowed while the policy cannot be read: " + inShort(err),
+			Advice: "The person who runs this server must correct the policy file (brickmcp doctor says all that is wrong with it); it is read again at the next call. Nothing was sent."}
 	}
 	name, _ := Client(ctx)
 	subject := policy.Subject{Client: name}
@@ -130,12 +131,22 @@ func (s *Server) rules(ctx context.Context, tool string) (*policy.Rules, error) 
 		case errors.As(err, &e) && e.Kind == catalog.SignIn:
 			return nil, err
 		case err != nil || who.User == "":
-			return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Message: tool + ": the policy goes by user, and who is signed in cannot be found out" + because(err),
+			return nil, &catalog.Error{Kind: catalog.Denied, Err: err, Quoted: e != nil && e.Quoted, Message: tool + ": the policy goes by user, and who is signed in cannot be found out" + because(err),
 				Advice: "Call again; if it stays, check the sign-in with whoami. Nothing was sent."}
 		}
 		subject.User, subject.Groups = who.User, who.Groups
 	}
 	return s.ruled.of(p, subject), nil
+}
+
+// inShort is the first thing that is wrong with a policy: an agent mends none of it.
+func inShort(err error) string {
+	var wrong *policy.Error
+	if !errors.As(err, &wrong) || len(wrong.Problems) < 2 {
+		return err.Error()
+	}
+	first := policy.Error{File: wrong.File, Problems: wrong.Problems[:1]}
+	return fmt.Sprintf("%v (and %d more)", &first, len(wrong.Problems)-1)
 }
 
 // lists says which tools the client behind ctx is shown. As long as it is not known

@@ -33,6 +33,7 @@ type duplicates struct {
 // created is one create, under way or ended. Its outcome may be read once done is
 // closed.
 type created struct {
+	group  *catalog.Group
 	began  time.Time
 	before *created // what a forced one took the place of
 	done   chan struct{}
@@ -52,9 +53,12 @@ func newDuplicates(now func() time.Time) *duplicates {
 // fate is remembered, because a second one may make a second object. force creates
 // anyway.
 func (d *duplicates) do(ctx context.Context, b binding, force bool, create func(context.Context) ([]byte, error)) (answer []byte, duplicate bool, err error) {
-	key := b.key()
+	key, group := b.key(), (*catalog.Group)(nil)
+	if row := catalog.Find(b.Tool); row != nil {
+		group = row.Group
+	}
 	for {
-		c, first := d.enter(key, force)
+		c, first := d.enter(key, group, force)
 		if first {
 			answer, err = d.run(ctx, key, c, create)
 			return slices.Clone(answer), false, err
@@ -88,7 +92,7 @@ func (b binding) key() [sha256.Size]byte {
 
 // enter finds the create that this one repeats; the first of its kind, and every
 // forced one, is to run.
-func (d *duplicates) enter(key [sha256.Size]byte, force bool) (c *created, first bool) {
+func (d *duplicates) enter(key [sha256.Size]byte, group *catalog.Group, force bool) (c *created, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
@@ -102,13 +106,25 @@ func (d *duplicates) enter(key [sha256.Size]byte, force bool) (c *created, first
 	if c == nil && len(d.creates) >= maxDuplicates {
 		d.forget(now)
 	}
-	fresh := &created{began: now, before: c, done: make(chan struct{})}
+	fresh := &created{group: group, began: now, before: c, done: make(chan struct{})}
 	d.creates[key] = fresh
 	return fresh, true
 }
 
 func (c *created) over(now time.Time) bool {
 	return !c.ended.IsZero() && now.Sub(c.ended) >= duplicateTime
+}
+
+// gone forgets what was made in a group when something of it was deleted: that may
+// be just what a create made, and its answer must not name what is no more.
+func (d *duplicates) gone(group *catalog.Group) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, c := range d.creates {
+		if c.group == group && !c.ended.IsZero() && !c.unknown {
+			delete(d.creates, key)
+		}
+	}
 }
 
 // forget makes room: what is over goes, and if nothing is, the oldest.

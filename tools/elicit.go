@@ -220,9 +220,10 @@ func questionText(s string) string {
 	if len(s) <= maxQuestion {
 		return s
 	}
-	cut := maxQuestion - len("…")
+	const rest = "… (there is more, which is not shown)"
+	cut := maxQuestion - len(rest)
 	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut] + "…"
+	return s[:cut] + rest
 }

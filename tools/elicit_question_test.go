@@ -149,7 +149,7 @@ func TestQuestionText(t *testing.T) {
 		" \n\n ":                             "",
 		"Größe 表 😀":                          "Größe 表 😀",
 		strings.Repeat("é", 1000):            strings.Repeat("é", 1000),
-		strings.Repeat("é", 1001):            strings.Repeat("é", 998) + "…",
+		strings.Repeat("é", 1001):            strings.Repeat("é", 980) + "… (there is more, which is not shown)",
 	} {
 		if got := questionText(in); got != want {
 			t.Errorf("%.40q: %.60q (%d bytes), want %.60q", in, got, len(got), want)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"brickmcp/catalog"
 )
 
 // Identity is as whom calls go out.
@@ -33,6 +35,7 @@ type identities struct {
 	asked  time.Time // when the last question ended
 	err    error     // how
 	asking chan struct{}
+	began  time.Time // when the question that is under way did
 }
 
 // current is who is signed in, as fresh as identityTime. It waits for the workspace
@@ -57,7 +60,7 @@ func (i *identities) current(ctx context.Context) (Identity, error) {
 		select {
 		case <-asking:
 		case <-ctx.Done():
-			return Identity{}, context.Cause(ctx)
+			return Identity{}, &catalog.Error{Kind: catalog.Busy, Err: context.Cause(ctx), Message: "the workspace did not say who is signed in before the call was over", Advice: "Call again."}
 		}
 	}
 }
@@ -68,7 +71,7 @@ func (i *identities) start() <-chan struct{} {
 		return i.asking
 	}
 	done := make(chan struct{})
-	i.asking = done
+	i.asking, i.began = done, i.now()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), callTime)
 		defer cancel()
@@ -107,13 +110,15 @@ func (i *identities) last() (Identity, bool) {
 }
 
 // settle waits a moment for a first answer, so that an audit line can name the
-// user.
+// user. All who wait for one question share the moment: a workspace that does not
+// answer it costs each call no more than what is left.
 func (i *identities) settle(ctx context.Context) (Identity, bool) {
 	i.mu.Lock()
 	asking, known := i.asking, i.known
+	left := identityRetry - i.now().Sub(i.began)
 	i.mu.Unlock()
-	if asking != nil && !known {
-		timer := time.NewTimer(identityRetry)
+	if asking != nil && !known && left > 0 {
+		timer := time.NewTimer(left)
 		defer timer.Stop()
 		select {
 		case <-asking:

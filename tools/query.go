@@ -25,7 +25,8 @@ const queryRows = 10000
 // workspace.
 func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) {
 	end := time.Now().Add(maxWait)
-	if err := s.proveRead(ctx, call); err != nil {
+	proven, err := s.proveRead(ctx, call)
+	if err != nil {
 		return nil, err
 	}
 	on, err := s.queryWarehouse(ctx, call)
@@ -35,6 +36,7 @@ func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) 
 	if call.Object == "" { // for messages and audit
 		call.Object = "warehouse " + on.ID
 	}
+	recordOf(ctx).queried(call, proven, on.Name)
 	answer, err := s.queryOn(ctx, call, on, end)
 	if err != nil && on.from == picked {
 		s.picked.forget()
@@ -44,17 +46,17 @@ func (s *Server) query(ctx context.Context, call *catalog.Call) ([]byte, error) 
 
 // proveRead refuses what is not provably one read, and parameters that do not go
 // with it.
-func (s *Server) proveRead(ctx context.Context, call *catalog.Call) error {
+func (s *Server) proveRead(ctx context.Context, call *catalog.Call) (*sqlguard.Query, error) {
 	text, _ := argument[string](call, "statement")
 	read, err := sqlguard.Read(text, s.sqlOptions(ctx))
 	var refusal *sqlguard.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return s.refuse(refusal)
+		return nil, s.refuse(ctx, refusal)
 	case err != nil:
-		return s.refuse(&sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
+		return nil, s.refuse(ctx, &sqlguard.Refusal{Line: 1, Column: 1, Reason: err.Error()})
 	}
-	return checkParameters(call, read.Parameters)
+	return read, checkParameters(call, read.Parameters)
 }
 
 // sqlOptions is what else counts as a read.
@@ -65,19 +67,26 @@ func (s *Server) sqlOptions(ctx context.Context) sqlguard.Options {
 	return sqlguard.Options{}
 }
 
-func (s *Server) refuse(r *sqlguard.Refusal) error {
+func (s *Server) refuse(ctx context.Context, r *sqlguard.Refusal) error {
 	at := fmt.Sprintf("line %d, column %d", r.Line, r.Column)
 	if r.Token != "" {
 		at += fmt.Sprintf(", at %q", r.Token)
 	}
-	advice := "Nothing was sent."
-	if r.Instead != "" {
-		advice = r.Instead + " " + advice
-	}
-	if execute := &catalog.ExecuteStatement.Row; strings.Contains(r.Instead, execute.Name) && !s.access.Allows(execute) {
-		advice += fmt.Sprintf(" Here %s is not allowed: it needs %s=%s, which the person who runs this server can give.", execute.Name, execute.Group.ID, execute.Effect.Needs())
+	advice := strings.TrimSpace(r.Instead + " Nothing was sent.")
+	if execute := &catalog.ExecuteStatement.Row; strings.Contains(r.Instead, execute.Name) && !s.allows(ctx, execute) {
+		advice += fmt.Sprintf(" But %s is not allowed here (it needs %s=%s): ask the person who runs this server.", execute.Name, execute.Group.ID, execute.Effect.Needs())
 	}
 	return &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("%s: %s (%s)", catalog.Query.Name, strings.TrimSuffix(r.Reason, "."), at), Advice: advice}
+}
+
+// allows reports whether access and policy let the tool through, whatever it is
+// about.
+func (s *Server) allows(ctx context.Context, row *catalog.Row) bool {
+	if !s.access.Allows(row) {
+		return false
+	}
+	rules := rulesOf(ctx)
+	return rules == nil || rules.Lists(row)
 }
 
 // checkParameters finds markers without a parameter, which the workspace would

@@ -308,7 +308,7 @@ func TestQueryRefusals(t *testing.T) {
 	}
 	const write = `{"statement":"DELETE FROM t"}`
 	l := newLakehouse("w RUNNING Small")
-	wantError(t, l.server(t, "read", nil), "sql_query", write, catalog.Invalid, "sql_execute_statement is not allowed: it needs sql=full")
+	wantError(t, l.server(t, "read", nil), "sql_query", write, catalog.Invalid, "But sql_execute_statement is not allowed here (it needs sql=full): ask the person who runs this server.")
 	if text, _ := ask(t, l.server(t, "full", nil), "sql_query", write); strings.Contains(text, "is not allowed") {
 		t.Errorf("at full: %s", text)
 	}

@@ -45,7 +45,7 @@ func (s *Server) queryWarehouse(ctx context.Context, call *catalog.Call) (queryW
 		}
 	}
 	if w, ok := s.picked.get(time.Now()); ok && s.mayUse(ctx, w.ID, w.Name) {
-		if s.mayStart(ctx) {
+		if s.mayStart(ctx, w.ID) {
 			return queryWarehouse{catalog.Warehouse{ID: w.ID, Name: w.Name}, picked}, nil
 		}
 		if w, err := s.lookAt(ctx, w.ID); err == nil && isUp(w) {
@@ -69,8 +69,9 @@ func (s *Server) mayUse(ctx context.Context, id, name string) bool {
 	return err == nil && rules.Shows(w)
 }
 
-// mayStart reports whether a query may start a warehouse.
-func (s *Server) mayStart(ctx context.Context) bool {
+// mayStart reports whether a query may start the warehouse: what asks for
+// confirmation, or is protected, no query starts on its own.
+func (s *Server) mayStart(ctx context.Context, id string) bool {
 	row := &catalog.StartWarehouse.Row
 	if !s.access.Allows(row) {
 		return false
@@ -79,14 +80,22 @@ func (s *Server) mayStart(ctx context.Context) bool {
 	if rules == nil {
 		return true
 	}
-	d := rules.Tool(row)
+	args, err := json.Marshal(map[string]string{"warehouse_id": id})
+	if err != nil {
+		return false
+	}
+	call, err := row.Bind(args)
+	if err != nil {
+		return false
+	}
+	d, _ := rules.Judge(ctx, call, s.lookups)
 	return d.Action == policy.Allow || d.Shadow
 }
 
 // usable is the warehouse of that id, if a query may run on it.
 func (s *Server) usable(ctx context.Context, id string, from choice) (queryWarehouse, error) {
 	on := queryWarehouse{catalog.Warehouse{ID: id}, from}
-	if s.mayStart(ctx) {
+	if s.mayStart(ctx, id) {
 		return on, nil
 	}
 	w, err := s.lookAt(ctx, id)
@@ -178,8 +187,12 @@ func (s *Server) pickWarehouse(ctx context.Context) (queryWarehouse, error) {
 		return queryWarehouse{}, &catalog.Error{Kind: catalog.Missing,
 			Message: catalog.Query.Name + ": there is no SQL warehouse that may be used", Advice: advice + " The query was not sent."}
 	}
-	best := slices.MinFunc(all, byPreference)
-	if !isUp(best) && !s.mayStart(ctx) {
+	slices.SortFunc(all, byPreference)
+	best := all[0]
+	i := slices.IndexFunc(all, func(w catalog.Warehouse) bool { return isUp(w) || s.mayStart(ctx, w.ID) })
+	if i >= 0 {
+		best = all[i]
+	} else {
 		return queryWarehouse{}, &catalog.Error{Kind: catalog.Denied,
 			Message: fmt.Sprintf("%s: no SQL warehouse is running, and starting one (%s would be picked) is not allowed", catalog.Query.Name, best.ID), Advice: mayBeStarted}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/policy"
 
 	"github.com/tidwall/gjson"
 )
@@ -141,4 +142,27 @@ func TestQueryStartsNothing(t *testing.T) {
 	}
 	l := newLakehouse("w STARTING Small")
 	succeed(t, l.server(t, "read", nil), "sql_query", `{"statement":"SELECT 1","warehouse_id":"w"}`)
+}
+
+// What the policy keeps from warehouses_start, a query does not start either.
+func TestQueryStartsNothingProtected(t *testing.T) {
+	for rules, want := range map[string]string{
+		"default: full\nprotected: [\"name of a\"]\n":                       "b",
+		"default: full\nprotected: [nothing]\n":                             "a",
+		"default: full\nprotected: [\"*\"]\n":                               "",
+		"default: full\nconfirm: writes\n":                                  "",
+		"default: full\ntools: {warehouses_start: confirm}\n":               "",
+		"mode: shadow\ndefault: full\ntools: {warehouses_start: confirm}\n": "a",
+	} {
+		p, err := policy.Parse("team.yaml", []byte(rules))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLakehouse("a STOPPED Small", "b STOPPED Large")
+		s := l.server(t, "full", func(c *Config) { c.Policies = onePolicy{p} })
+		text, failed := ask(t, s, "sql_query", aQuery)
+		if got := gjson.Get(text, "warehouse_id").Str; got != want || failed != (want == "") {
+			t.Errorf("%q: want warehouse %q, got %s", rules, want, text)
+		}
+	}
 }

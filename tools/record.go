@@ -1,12 +1,15 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +17,9 @@ import (
 	"brickmcp/catalog"
 	"brickmcp/tools/audit"
 	"brickmcp/tools/policy"
+	"brickmcp/tools/sqlguard"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
 	"go.uber.org/zap"
 )
@@ -37,9 +42,11 @@ type record struct {
 	row     *catalog.Row
 	began   time.Time
 	line    audit.Line
-	told    bool // the line before was written
+	call    *catalog.Call // once it is bound
+	told    bool          // the line before was written
 	touches []catalog.Touch
 	named   string // the object's name, if it is known
+	reads   string // the tables and files of a query
 	waits   string // until when a confirmation is waited for
 	naming  chan struct{}
 
@@ -108,7 +115,7 @@ func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []polic
 	if call == nil {
 		return
 	}
-	r.line.Object, r.touches = call.Object, call.Touches
+	r.call, r.line.Object, r.touches = call, call.Object, call.Touches
 	r.named = ""
 	for _, o := range objects {
 		if o.Name != "" && o.ID != "" && strings.HasSuffix(call.Object, " "+o.ID) {
@@ -123,7 +130,11 @@ func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
 	if r == nil {
 		return
 	}
-	if name := gjson.GetBytes(earlier, "new_settings.name").String(); name != "" {
+	path := "new_settings.name"
+	if r.row == &catalog.DeleteJob.Row { // afterwards nobody knows it
+		path = "name"
+	}
+	if name := gjson.GetBytes(earlier, path).String(); name != "" {
 		r.named = name
 	}
 	if r.named != "" || r.row.Effect.ReadOnly() {
@@ -145,6 +156,29 @@ func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
 	}
 }
 
+// queriedNames is how many tables and files of a query a sentence names.
+const queriedNames = 4
+
+// queried tells the record what a query reads and where, once that is known.
+func (r *record) queried(call *catalog.Call, q *sqlguard.Query, warehouse string) {
+	if r == nil {
+		return
+	}
+	r.line.Object = call.Object
+	r.named = cmp.Or(r.named, warehouse)
+	var names []string
+	for _, table := range q.Tables {
+		names = append(names, setOff(clipped(table.String())))
+	}
+	for _, path := range q.Paths {
+		names = append(names, setOff(clipped(path)))
+	}
+	if more := len(names) - queriedNames; more > 0 {
+		names = append(names[:queriedNames], strconv.Itoa(more)+" more")
+	}
+	r.reads = strings.Join(names, ", ")
+}
+
 // object is what the call is about, with the name if it is known by now.
 func (r *record) object() string {
 	name := r.named
@@ -153,10 +187,20 @@ func (r *record) object() string {
 			name = r.s.lookups.name(t.Scope, t.ID)
 		}
 	}
-	if name == "" || r.line.Object == "" {
-		return r.line.Object
+	object := setOff(r.line.Object)
+	if name == "" || object == "" {
+		return object
 	}
-	return r.line.Object + " '" + clipped(name) + "'"
+	return object + " '" + strings.ReplaceAll(clipped(name), "'", "’") + "'"
+}
+
+// setOff is a name that others chose, for a sentence. One with the marks that part
+// the sentence stands in quotes, or it could go on in the sentence's own words.
+func setOff(name string) string {
+	if strings.ContainsAny(name, `,;'"`) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func (r *record) decided(d policy.Decision) {
@@ -194,7 +238,7 @@ func (r *record) begin(before json.RawMessage) error {
 	return &catalog.Error{
 		Kind: catalog.Internal, Err: err,
 		Message: r.row.Name + ": it cannot be written down, so it was not done: " + err.Error(),
-		Advice:  "The person who runs this server must make the audit file writable (or choose another with --audit-file, or --audit-required none). Nothing was sent.",
+		Advice:  "Tell the person who runs this server; brickmcp doctor checks the audit file. Nothing was sent.",
 	}
 }
 
@@ -208,6 +252,9 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	line.Bytes = int64(len(answer))
 	if who, known := r.s.identities.settle(context.WithoutCancel(ctx)); known {
 		line.User, line.AuthType = who.User, who.AuthType
+	}
+	if line.Object == "" && r.call != nil {
+		line.Object = r.call.Object // a query knows its warehouse only now
 	}
 	r.mu.Lock()
 	line.RequestIDs = slices.Clone(r.requests)
@@ -246,6 +293,9 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 		if object == "" && strings.Contains(r.row.Did, "{}") {
 			did = "used " + r.row.Name
 		}
+		if r.reads != "" {
+			did = "queried " + r.reads + " on " + object
+		}
 		say := did + r.in() + "; " + r.allowedBy()
 		if duplicate {
 			line.Outcome = "deduplicated"
@@ -260,10 +310,41 @@ func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bo
 	}
 }
 
+// unplaced writes a call down that no workspace answers: its arguments name none, or
+// cannot be taken apart.
+func (s *Server) unplaced(ctx context.Context, row *catalog.Row, args json.RawMessage, err error) {
+	r := s.newRecord(ctx, row)
+	if r == nil {
+		return
+	}
+	r.line.Workspace = ""
+	r.bound(nil, args, nil)
+	r.end(ctx, nil, err, false)
+}
+
+// unserved writes a call down that never came to a tool: there is none of that name,
+// or the request is out of shape.
+func (s *Server) unserved(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
+	var signIn mcp.URLElicitationRequiredError // of a call that is written down
+	req, ok := message.(*mcp.CallToolRequest)
+	if !ok || method != mcp.MethodToolsCall || errors.As(err, &signIn) {
+		return
+	}
+	name := cmp.Or(clipped(req.Params.Name), "a tool without a name")
+	s.unplaced(ctx, &catalog.Row{Name: name}, nil, &catalog.Error{Kind: catalog.Invalid, Message: err.Error()})
+}
+
 // why is as much of an error as a sentence bears, without what it says already.
 func (r *record) why(e *catalog.Error) string {
-	message := strings.TrimPrefix(e.Message, r.row.Name)
+	message := e.Message
+	if e.Quoted || r.row.Group == catalog.SQL { // they repeat statements
+		message = catalog.WithoutSecrets(message)
+	}
+	message = strings.TrimPrefix(message, r.row.Name)
 	message = strings.TrimPrefix(strings.TrimPrefix(message, " on "+r.line.Object), ": ")
+	if strings.HasPrefix(message, " ") { // "jobs_delete on job 5 is denied by …"
+		message = "it" + message
+	}
 	if cut := cutText(message, 300); cut != message {
 		return cut + "…"
 	}
@@ -289,7 +370,7 @@ func (r *record) who() string {
 	if user == "" {
 		user = "the signed-in user"
 	}
-	return r.line.Client + ", for " + user + ","
+	return setOff(r.line.Client) + ", for " + setOff(user) + ","
 }
 
 func (r *record) sentence(what string) string {
@@ -317,12 +398,18 @@ func (r *record) recorded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, recordKey{}, r)
 }
 
+// recordOf is the record of the call behind ctx; nil when nothing is written down.
+func recordOf(ctx context.Context) *record {
+	r, _ := ctx.Value(recordKey{}).(*record)
+	return r
+}
+
 // tracing keeps the request ids of a call for its record.
 type tracing struct{ catalog.Caller }
 
 func (t tracing) Do(ctx context.Context, call *catalog.Call) (*catalog.Answer, error) {
 	answer, err := t.Caller.Do(ctx, call)
-	if r, _ := ctx.Value(recordKey{}).(*record); r != nil && err == nil && answer.RequestID != "" {
+	if r := recordOf(ctx); r != nil && err == nil && answer.RequestID != "" {
 		r.mu.Lock()
 		if len(r.requests) < maxRequestIDs {
 			r.requests = append(r.requests, answer.RequestID)

@@ -142,7 +142,7 @@ func New(cfg Config) *Server {
 		budget: max(cmp.Or(cfg.ResultTokens, DefaultResultTokens)*4-envelope, 200),
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
-		confirmations: newConfirmations(cfg.StateDir, time.Now), duplicates: newDuplicates(time.Now),
+		confirmations: newConfirmations(confirmDir(cfg.StateDir), time.Now), duplicates: newDuplicates(time.Now),
 		stateDir: cfg.StateDir, registry: runs.New(cfg.StateDir), approvals: cfg.Approvals,
 	}
 	if s.log == nil {
@@ -159,6 +159,7 @@ func New(cfg Config) *Server {
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
 	s.federate(cfg, hooks)
+	hooks.AddOnError(s.unserved)
 	s.mcp = server.NewMCPServer("brickmcp", cfg.Version,
 		server.WithTitle("Databricks"),
 		server.WithInstructions(instructions),
@@ -280,11 +281,12 @@ func (s *Server) run(ctx context.Context, row *catalog.Row, args json.RawMessage
 			answer, err = nil, s.panicked(row.Name, r)
 		}
 	}()
-	w, args, err := s.in(row.Name, args)
+	w, rest, err := s.in(row.Name, args)
 	if err != nil {
+		s.unplaced(ctx, row, args, err)
 		return nil, err
 	}
-	if answer, err = w.answer(ctx, row, args); err != nil {
+	if answer, err = w.answer(ctx, row, rest); err != nil {
 		return nil, err
 	}
 	return s.signed(w, answer), nil

@@ -172,10 +172,12 @@ func (s *Server) CallWhoAmI(ctx context.Context, args json.RawMessage) *mcp.Call
 }
 
 func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []byte, err error) {
-	w, args, err := s.in(whoAmIName, args)
+	w, rest, err := s.in(whoAmIName, args)
 	if err != nil {
+		s.unplaced(ctx, whoAmIRow, nil, err)
 		return nil, err
 	}
+	args = rest
 	r := w.newRecord(ctx, whoAmIRow)
 	defer func() {
 		if p := recover(); p != nil {

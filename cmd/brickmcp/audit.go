@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools"
 	"brickmcp/tools/audit"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,10 @@ func (c *config) auditCommand() *cobra.Command {
 			}
 			v.asJSON, v.whole = asJSON, filter.Call != ""
 			if !follow {
-				return v.show(path, filter)
+				if err := v.show(path, filter); err != nil || v.shown > 0 || asJSON {
+					return err
+				}
+				return v.nothing(filter)
 			}
 			last := followFrom
 			if since != "" {
@@ -84,6 +88,7 @@ type auditView struct {
 	zone   *time.Location
 	asJSON bool
 	whole  bool // with earlier values
+	shown  int  // lines so far
 }
 
 func newAuditView(out, err io.Writer, now time.Time) *auditView {
@@ -172,6 +177,7 @@ func (v *auditView) print(lines func(func(audit.Entry, error) bool), atOnce bool
 		case v.asJSON:
 			_, failed = out.Write(append(e.Raw, '\n'))
 		default:
+			v.shown++
 			_, failed = fmt.Fprintf(out, "%s  %s\n", v.at(e.Time), v.sentence(&e.Line))
 			if v.whole && len(e.Before) > 0 && e.Event != audit.EventBegin && failed == nil {
 				before, _ := catalog.CleanJSON(e.Before)
@@ -195,6 +201,23 @@ func (v *auditView) print(lines func(func(audit.Entry, error) bool), atOnce bool
 		return nil
 	}
 	return failed
+}
+
+// nothing says that no line was picked, and what may be misspelt. To name a call
+// that is not there is a mistake, to look for others is none.
+func (v *auditView) nothing(filter audit.Filter) error {
+	if filter.Call != "" {
+		return fmt.Errorf("the audit log has no call %s that fits", plain(filter.Call))
+	}
+	if filter == (audit.Filter{}) {
+		return nil
+	}
+	hint := ""
+	if tool := filter.Tool; tool != "" && !strings.Contains(tool, "*") && tool != tools.WhoAmI().Name && catalog.Find(tool) == nil {
+		hint = fmt.Sprintf("; there is no tool %q%s", plain(tool), nearestTool(tool))
+	}
+	fmt.Fprintf(v.err, "brickmcp: no line of the audit log fits%s\n", hint)
+	return nil
 }
 
 // at is a time as short as it is clear.

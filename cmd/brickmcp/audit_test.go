@@ -98,12 +98,25 @@ func TestAuditShow(t *testing.T) {
 		{[]string{"--tool", "jobs_*", "--user", "ana*"}, []string{reset, failed}},
 		{[]string{"--since", "30m"}, []string{open}},
 		{[]string{"--since", "7d", "--tool", "sql_query"}, []string{read}},
-		{[]string{"--user", "nobody"}, nil},
 	}
 	for _, test := range tests {
 		out, errOut, err := runAudit(t.Context(), path, test.arguments...)
 		if got, want := sentences(out), strings.Join(test.want, "\n"); got != want || err != nil || errOut != "" {
 			t.Errorf("audit %v: %v %s\ngot\n%s\nwant\n%s", test.arguments, err, errOut, got, want)
+		}
+	}
+	for _, test := range []struct {
+		arguments    []string
+		said, failed string
+	}{
+		{[]string{"--user", "nobody"}, "no line of the audit log fits\n", ""},
+		{[]string{"--user", "nobody", "--json"}, "", ""},
+		{[]string{"--tool", "jobs_delte"}, `there is no tool "jobs_delte" (did you mean jobs_delete?)`, ""},
+		{[]string{"--call", "none"}, "", "the audit log has no call none"},
+	} {
+		out, errOut, err := runAudit(t.Context(), path, test.arguments...)
+		if out != "" || !strings.Contains(errOut, test.said) || test.said == "" && errOut != "" || test.failed == "" && err != nil || test.failed != "" && (err == nil || !strings.Contains(err.Error(), test.failed)) {
+			t.Errorf("audit %v: %v, %q, %q", test.arguments, err, errOut, out)
 		}
 	}
 	out, _, err := runAudit(t.Context(), path, "--json")

@@ -21,8 +21,8 @@ import (
 //	go test -run '^$' -bench Benchmark/calls -benchtime 1x ./cmd/brickmcp
 func Benchmark(b *testing.B) {
 	r := &report{bin: b.TempDir()}
-	r.build(b, "brickmcp", ".", "-trimpath", "-ldflags", "-s -w")
-	r.build(b, "bare", "../../testdata/bench/bare", "-trimpath", "-ldflags", "-s -w")
+	r.build(b, "make", "-C", "../..", "build", "BIN="+r.path("brickmcp")) // with its flags
+	r.build(b, "go", "build", "-o", r.path("bare"), "-trimpath", "-ldflags", "-s -w", "../../testdata/bench/bare")
 	for _, bench := range []struct {
 		name string
 		run  func(*testing.B, *report)
@@ -51,12 +51,12 @@ type report struct {
 	rows [][4]string
 }
 
-func (r *report) build(b *testing.B, name, pkg string, flags ...string) {
+func (r *report) build(b *testing.B, program string, arguments ...string) {
 	b.Helper()
-	cmd := exec.Command("go", append(append([]string{"build", "-o", r.path(name)}, flags...), pkg)...)
+	cmd := exec.Command(program, arguments...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("build %s: %v\n%s", pkg, err, out)
+		b.Fatalf("%s %s: %v\n%s", program, strings.Join(arguments, " "), err, out)
 	}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -10,6 +12,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 func (c *config) callCommand() *cobra.Command {
@@ -19,7 +23,9 @@ func (c *config) callCommand() *cobra.Command {
 		Use:   "call TOOL [key=value …]",
 		Short: "Run one tool and print its result as JSON",
 		Long: "Run one tool and print its result as JSON; the exit status is 1 when the result is an error.\n" +
-			"Values that are objects or arrays are written as JSON; --json gives all arguments as one object.",
+			"Values that are objects or arrays are written as JSON; --json gives all arguments as one object.\n" +
+			"A call that the policy wants confirmed asks on a terminal. Elsewhere it does nothing, ends with status 1, and prints\n" +
+			"what it would do and a confirm_token: the same command with confirm_token=TOKEN does it.",
 		Example: "  brickmcp call jobs_list limit=5 --sandbox\n  brickmcp call sql_execute_statement --json '{\"warehouse_id\":\"abc\",\"statement\":\"SELECT 1\"}'",
 		Args:    usage(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -52,14 +58,30 @@ func (c *config) callCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var result *mcp.CallToolResult
+			defer a.tools.Wait(cmd.Context())
 			if who {
-				result = a.tools.CallWhoAmI(cmd.Context(), arguments)
-			} else {
-				result = a.tools.Call(cmd.Context(), row, arguments)
+				return c.printResult(a.tools.CallWhoAmI(cmd.Context(), arguments), pretty)
 			}
-			a.tools.Wait(cmd.Context())
-			return c.printResult(result, pretty)
+			result := a.tools.Call(cmd.Context(), row, arguments)
+			asked := gjson.GetBytes(resultJSON(result), "confirm")
+			if !asked.Exists() {
+				return c.printResult(result, pretty)
+			}
+			if !isTerminal(c.in) || !isTerminal(c.err) {
+				if err := c.printResult(result, pretty); err != nil {
+					return err
+				}
+				c.printf("brickmcp: nothing was done yet; the same command with confirm_token=%s does it\n", asked.Get("confirm_token").Str)
+				return errSilent
+			}
+			if !c.agreed(cmd.Context(), asked) {
+				c.printf("Nothing was done.\n")
+				return errSilent
+			}
+			if arguments, err = sjson.SetBytes(arguments, "confirm_token", asked.Get("confirm_token").Str); err != nil {
+				return err
+			}
+			return c.printResult(a.tools.Call(cmd.Context(), row, arguments), pretty)
 		},
 	}
 	cmd.Flags().StringVar(&raw, "json", "", "all arguments as one JSON `OBJECT`")
@@ -67,7 +89,31 @@ func (c *config) callCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *config) printResult(result *mcp.CallToolResult, pretty bool) error {
+// agreed shows a person what a call would do, and asks. Anything but yes is a no,
+// the end of the input and of the program too.
+func (c *config) agreed(ctx context.Context, asked gjson.Result) bool {
+	what, _, _ := strings.Cut(asked.Get("what").Str, " Nothing was done yet")
+	c.printf("%s\n", plain(what))
+	for _, change := range asked.Get("preview.changes").Array() {
+		c.printf("  %s\n", plain(change.Str))
+	}
+	c.printf("Do it (%s asks)? [y/N] ", plain(asked.Get("rule").Str))
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(c.in).ReadString('\n')
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case word := <-answer:
+		return word == "y" || word == "yes"
+	case <-ctx.Done():
+		c.printf("\n")
+		return false
+	}
+}
+
+// resultJSON is a result as the agent gets it.
+func resultJSON(result *mcp.CallToolResult) []byte {
 	out := []byte(result.RawStructuredContent)
 	if len(out) == 0 {
 		for _, content := range result.Content {
@@ -76,6 +122,11 @@ func (c *config) printResult(result *mcp.CallToolResult, pretty bool) error {
 			}
 		}
 	}
+	return out
+}
+
+func (c *config) printResult(result *mcp.CallToolResult, pretty bool) error {
+	out := resultJSON(result)
 	if pretty {
 		var indented bytes.Buffer
 		if json.Indent(&indented, out, "", "  ") == nil {
@@ -108,7 +159,11 @@ func parseArguments(row *catalog.Row, raw string, pairs []string) (json.RawMessa
 		if _, twice := arguments[key]; twice {
 			return nil, usagef("%q is given twice", key)
 		}
-		if row == nil { // whoami takes text
+		if row == nil && key == "arguments" && json.Valid([]byte(value)) {
+			arguments[key] = json.RawMessage(value)
+			continue
+		}
+		if row == nil { // whoami takes the name of a tool
 			quoted, err := json.Marshal(value)
 			if err != nil {
 				return nil, err

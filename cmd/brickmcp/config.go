@@ -73,7 +73,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.access, "access", "", "what agents may use: `LEVEL[,GROUP=LEVEL…]` with off, read, full (default read; full with --sandbox or --policy)")
 	flags.StringVar(&c.policy, "policy", "", "policy `FILE` (YAML) that narrows what agents may do; see docs/policy.md")
 	flags.StringVar(&c.auditFile, "audit-file", "", "`FILE` that every call is written to, or off (default audit.jsonl in the state directory)")
-	flags.StringVar(&c.auditNeed, "audit-required", string(tools.AuditWrites), "what stops when the audit file cannot be written: writes, all or none")
+	flags.StringVar(&c.auditNeed, "audit-required", string(tools.AuditWrites), "`WHAT` stops when the audit file cannot be written: writes, all or none")
 	flags.StringVar(&c.approvals, "approvals", "", "who approves the tools of agent runs: elicit (a person, asked by the client), tool (supervisor_approve) or never (default elicit where the client can, else tool)")
 	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
 	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")

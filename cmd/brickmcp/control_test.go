@@ -91,7 +91,7 @@ func TestRefusedByPolicy(t *testing.T) {
 		t.Errorf("tools/list shows %v", names)
 	}
 	refusal := g.refused("denied", "jobs_delete", args{"job_id": "1"})
-	g.must(refusal.Get("advice").Str, "team.yaml, line 5")
+	g.must(refusal.Get("message").Str, "team.yaml, line 5")
 	line := last(t, g.audit, "denied")
 	if line.Get("rule").Str != "tools.jobs_delete: deny (team.yaml:5)" || line.Get("user").Str == "" || line.Get("decision").Str != "deny" {
 		t.Errorf("the refusal is written down as %s", line.Raw)
@@ -220,13 +220,32 @@ func TestDeduplicated(t *testing.T) {
 	if outcomes != "ok deduplicated ok ok " {
 		t.Errorf("the outcomes are %q", outcomes)
 	}
+	// What was deleted is no answer any more.
+	g.call("jobs_delete", args{"job_id": forced.Get("job_id").Str})
+	anew := g.call("jobs_create", args{"name": "twin", "max_concurrent_runs": 2})
+	if anew.Get("deduplicated").Exists() || anew.Get("job_id").Str == forced.Get("job_id").Str {
+		t.Errorf("after the deletion: %s", anew.Raw)
+	}
 }
 
 func TestWritesSayHowToUndo(t *testing.T) {
 	g := underPolicy(t, "default: full\n", nil)
 	id := g.call("jobs_create", args{"name": "before", "timeout_seconds": 3600}).Get("job_id").Str
 	answer := g.call("jobs_update", args{"job_id": id, "new_settings": args{"name": "after"}})
-	g.must(answer.Get("undo").Str, "before")
+	tool, arguments, ok := strings.Cut(answer.Get("undo").Str, " ")
+	if !ok || tool != "jobs_update" {
+		t.Fatalf("the update says %s", answer.Raw)
+	}
+	var back args
+	if err := json.Unmarshal([]byte(arguments), &back); err != nil {
+		t.Fatalf("%v in %s", err, arguments)
+	}
+	defer func() { // as it says, and it is as it was
+		g.call(tool, back)
+		if name := g.call("jobs_get", args{"job_id": id}).Get("settings.name").Str; name != "before" {
+			t.Errorf("after the undo the job is called %s", name)
+		}
+	}()
 	line := last(t, g.audit, "call")
 	if line.Get("before.new_settings.name").Str != "before" { // as jobs_reset takes them
 		t.Errorf("the earlier settings are not kept: %s", line.Raw)
@@ -316,7 +335,7 @@ func TestKilledServerLeavesItsLines(t *testing.T) {
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		mu.Lock()
 		reached[body.JobID.String()] = true
-		if len(reached) == 150 {
+		if len(reached) == 400 {
 			close(enough)
 		}
 		slow := len(reached)%2 == 0
@@ -329,10 +348,6 @@ func TestKilledServerLeavesItsLines(t *testing.T) {
 	}))
 	defer workspace.Close()
 	file := filepath.Join(t.TempDir(), "audit.jsonl")
-	s := newSession(t, "--access", "full", "--log-level", "error", "--audit-file", file, "--rate-limit", "off")
-	_ = s.in.Close()
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
 	cmd := command(t, "--access", "full", "--log-level", "error", "--audit-file", file, "--rate-limit", "off")
 	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+workspace.URL, "DATABRICKS_TOKEN=dapi-x")
 	in, err := cmd.StdinPipe()
@@ -342,12 +357,16 @@ func TestKilledServerLeavesItsLines(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for id := 1; id <= 300; id++ {
+	for id := 1; id <= 1000; id++ {
 		if _, err := fmt.Fprintln(in, toolCall(id, "jobs_run_now", fmt.Sprintf(`{"job_id":%d}`, 1000+id))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	<-enough
+	select {
+	case <-enough:
+	case <-time.After(2 * time.Minute):
+		t.Error("the calls do not reach the workspace")
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +382,7 @@ func TestKilledServerLeavesItsLines(t *testing.T) {
 			t.Errorf("job %s was started and is not in the audit file", id)
 		}
 	}
-	if len(reached) < 150 {
+	if len(reached) < 400 {
 		t.Errorf("only %d calls reached the workspace", len(reached))
 	}
 }
@@ -417,6 +436,27 @@ func TestEveryToolSaysWhatItDid(t *testing.T) {
 	for _, row := range catalog.All() {
 		if strings.Contains(row.Did, "{}") != (row.Object != "") {
 			t.Errorf("%s: %q does not go with the object %q", row.Name, row.Did, row.Object)
+		}
+	}
+}
+
+// No line is lost among many.
+func TestThousandCallsLeaveTheirLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.jsonl")
+	var requests []string
+	for id := range 1000 {
+		requests = append(requests, toolCall(id, "jobs_list", fmt.Sprintf(`{"limit":1,"name":"n%d"}`, id)))
+	}
+	if answers := piped(t, command(t, "--sandbox", "--log-level", "error", "--audit-file", file, "--rate-limit", "off"), requests...); len(answers) != 1000 {
+		t.Errorf("%d answers", len(answers))
+	}
+	for _, event := range []string{"begin", "call"} {
+		seen := map[string]bool{}
+		for _, l := range lines(t, file, event) {
+			seen[l.Get("arguments.name").Str] = true
+		}
+		if len(seen) != 1000 {
+			t.Errorf("%d calls have a %s line", len(seen), event)
 		}
 	}
 }

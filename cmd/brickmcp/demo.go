@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"brickmcp/tools/audit"
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
@@ -26,24 +29,38 @@ func (c *config) demoCommand() *cobra.Command {
 	}
 }
 
-// demoAccess lets the session start jobs and change nothing else, so that a
-// refusal can be seen.
-const demoAccess = "read,jobs=full,sql=full"
+// demoPolicy lets the session start and delete jobs, and asks before what cannot
+// be taken back: a refusal and a question can be seen.
+const demoPolicy = `default: read
+groups: {jobs: full}      # files, clusters and the rest: read
+confirm: destructive      # asks before what changes or removes something
+`
 
 func (c *config) demo(ctx context.Context) (err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	arguments := []string{"--sandbox", "--sandbox-speed", "8", "--access", demoAccess, "--log-level", "error"}
-	session, err := client.NewStdioMCPClient(self, nil, arguments...)
+	dir, err := os.MkdirTemp("", "brickmcp-demo-")
+	if err != nil {
+		return fmt.Errorf("make a directory for policy and audit log: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	team, log := filepath.Join(dir, "team.yaml"), filepath.Join(dir, "audit.jsonl")
+	if err := os.WriteFile(team, []byte(demoPolicy), 0o600); err != nil {
+		return fmt.Errorf("write the policy: %w", err)
+	}
+	// What the person has set is for their own servers, and the demo is for nobody's log.
+	environment := []string{"BRICKMCP_ACCESS=", "XDG_STATE_HOME=" + dir, "OTEL_SDK_DISABLED=true"}
+	arguments := []string{"--sandbox", "--sandbox-speed", "8", "--policy", team, "--audit-file", log, "--log-level", "error"}
+	session, err := client.NewStdioMCPClient(self, environment, arguments...)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", self, err)
 	}
 	defer session.Close()
-	d := &demo{config: c, session: session}
-	d.say("$ brickmcp %s", strings.Join(arguments, " "))
-	for _, step := range []func(context.Context) error{d.hello, d.tools, d.browse, d.query, d.job, d.refusal} {
+	d := &demo{config: c, session: session, audit: log}
+	d.say("$ brickmcp %s", strings.ReplaceAll(strings.Join(arguments, " "), dir+string(filepath.Separator), ""))
+	for _, step := range []func(context.Context) error{d.hello, d.tools, d.browse, d.query, d.job, d.refusal, d.deletion, d.written} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -56,6 +73,7 @@ func (c *config) demo(ctx context.Context) (err error) {
 type demo struct {
 	*config
 	session *client.Client
+	audit   string // file
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
@@ -104,7 +122,10 @@ func (d *demo) hello(ctx context.Context) error {
 }
 
 func (d *demo) tools(ctx context.Context) error {
-	d.title("What may an agent do? (tools/list with --access " + demoAccess + ")")
+	d.title("What may an agent do? team.yaml says:")
+	for line := range strings.Lines(demoPolicy) {
+		d.say("  %s", strings.TrimSuffix(line, "\n"))
+	}
 	list, err := d.session.ListTools(ctx, mcp.ListToolsRequest{})
 	if err != nil {
 		return fmt.Errorf("tools/list: %w", err)
@@ -121,7 +142,7 @@ func (d *demo) tools(ctx context.Context) error {
 			writes++
 		}
 	}
-	d.say("  %d tools, %d of them may write; about %d tokens", len(names), writes, len(encoded)/4)
+	d.say("→ tools/list\n  %d tools, %d of them may write; about %d tokens", len(names), writes, len(encoded)/4)
 	for line := range strings.Lines(wrap(strings.Join(names, " "), 96)) {
 		d.say("  %s", strings.TrimSpace(line))
 	}
@@ -169,14 +190,8 @@ func (d *demo) browse(ctx context.Context) error {
 }
 
 func (d *demo) query(ctx context.Context) error {
-	d.title("Run a query")
-	warehouses, err := d.call(ctx, "warehouses_list", map[string]any{})
-	if err != nil {
-		return err
-	}
-	id := warehouses.Get(`warehouses.#(state=="RUNNING").id`).Str
-	answer, err := d.call(ctx, "sql_execute_statement", map[string]any{
-		"warehouse_id": id, "wait_timeout": "30s",
+	d.title("Run a query: it provably only reads, and needs no warehouse to be picked")
+	answer, err := d.call(ctx, "sql_query", map[string]any{
 		"statement": "SELECT s.city, count(*) AS orders, round(sum(o.total_amount), 2) AS revenue FROM main.retail.orders o JOIN main.retail.stores s ON s.store_id = o.store_id GROUP BY s.city ORDER BY revenue DESC LIMIT 5",
 	})
 	if err != nil {
@@ -186,8 +201,8 @@ func (d *demo) query(ctx context.Context) error {
 	for _, row := range answer.Get("rows").Array() {
 		d.say("  %s", row.Raw)
 	}
-	d.say("  %d rows, state %s", answer.Get("returned").Int(), answer.Get("state").Str)
-	return nil
+	d.say("  %d rows, on warehouse %s", answer.Get("returned").Int(), answer.Get("warehouse_id").Str)
+	return d.refused(ctx, "sql_query", map[string]any{"statement": "DELETE FROM main.retail.orders"}, "invalid")
 }
 
 // failingJob is the seeded job that never succeeds.
@@ -244,17 +259,72 @@ func (d *demo) job(ctx context.Context) error {
 }
 
 func (d *demo) refusal(ctx context.Context) error {
-	d.title("Try something that the access settings do not allow")
-	arguments := map[string]any{"path": "/Volumes/main/retail/landing/orders.csv"}
-	d.say("→ files_delete %q", arguments["path"])
-	answer, failed, err := d.ask(ctx, "files_delete", arguments)
+	d.title("Try something that the policy does not allow")
+	return d.refused(ctx, "files_delete", map[string]any{"path": "/Volumes/main/retail/landing/orders.csv"}, "denied")
+}
+
+// refused makes a call that must end with an error of that kind.
+func (d *demo) refused(ctx context.Context, tool string, arguments map[string]any, kind string) error {
+	shown, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	d.say("→ %s %s", tool, shown)
+	answer, failed, err := d.ask(ctx, tool, arguments)
 	switch {
 	case err != nil:
 		return err
-	case !failed || answer.Get("error.kind").Str != "denied":
-		return fmt.Errorf("files_delete was not refused: %s", answer.Raw)
+	case !failed || answer.Get("error.kind").Str != kind:
+		return fmt.Errorf("%s was not refused: %s", tool, answer.Raw)
 	}
 	d.say("  refused: %s", answer.Get("error.message").Str)
 	d.say("  advice:  %s", answer.Get("error.advice").Str)
 	return nil
+}
+
+// scratchJob is a seeded job that nobody misses.
+const scratchJob = "ana_scratch_test"
+
+func (d *demo) deletion(ctx context.Context) error {
+	d.title("Delete a job: the first call only says what it would do")
+	jobs, err := d.call(ctx, "jobs_list", map[string]any{"name": scratchJob})
+	if err != nil {
+		return err
+	}
+	arguments := map[string]any{"job_id": jobs.Get("jobs.0.job_id").Str}
+	answer, err := d.call(ctx, "jobs_delete", arguments)
+	if err != nil {
+		return err
+	}
+	asked := answer.Get("confirm")
+	token := asked.Get("confirm_token").Str
+	if token == "" {
+		return fmt.Errorf("jobs_delete asked for no confirmation: %s", answer.Raw)
+	}
+	d.say("  what:    %s", asked.Get("what").Str)
+	d.say("  rule:    %s", asked.Get("rule").Str)
+	now := asked.Get("preview.now")
+	d.say("  preview: created by %s, runs as %s, tags %s, %d task …", now.Get("creator_user_name").Str, now.Get("run_as_user_name").Str, now.Get("settings.tags").Raw, len(now.Get("settings.tasks").Array()))
+	d.say("  The agent shows that to its person: the same call with the token does it, once, within 10 minutes.")
+	arguments["confirm_token"] = token
+	if answer, err = d.call(ctx, "jobs_delete", arguments); err != nil {
+		return err
+	}
+	d.say("  undo:    %s", answer.Get("undo").Str)
+	return nil
+}
+
+// written shows the audit log of the session, as its commands do.
+func (d *demo) written(context.Context) error {
+	d.title("What did the agent do? (brickmcp audit)")
+	v := newAuditView(d.out, d.err, time.Now())
+	if err := v.show(d.audit, audit.Filter{}); err != nil {
+		return err
+	}
+	d.title("Can anybody have changed that? (brickmcp audit verify)")
+	report, err := audit.Verify(d.audit)
+	if err != nil {
+		return err
+	}
+	return v.verified(&report)
 }

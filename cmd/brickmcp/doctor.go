@@ -81,6 +81,9 @@ type doctor struct {
 	proxy   func(*http.Request) (*url.URL, error)
 	system  string // GOOS
 
+	policyFile string // "": none
+	auditPath  string // "": off
+
 	credential *auth.Credential
 	id         *auth.Identity // nil: the configuration is broken
 	host       string         // normalised; "" if none is known
@@ -116,6 +119,8 @@ var checks = []check{
 	{name: "login_ports", run: (*doctor).checkPorts},
 	{name: "state_directory", run: (*doctor).checkStateDirectory},
 	{name: "token_store", run: (*doctor).checkTokenStore, needs: []string{"state_directory"}},
+	{name: "policy", run: (*doctor).checkPolicy},
+	{name: "audit", run: (*doctor).checkAudit},
 }
 
 // examine runs all checks, each as soon as it can, and returns their findings
@@ -168,7 +173,7 @@ func (c *config) doctorCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check everything that a call needs, and say how to mend it", Args: usage(cobra.NoArgs),
-		Long: "Check configuration, network, sign-in and workspace, and say how to mend what is wrong. It takes 10 seconds at most.\n" +
+		Long: "Check configuration, network, sign-in, workspace, policy and audit log, and say how to mend what is wrong. It takes 10 seconds at most.\n" +
 			"The exit status is 1 when anything failed; warnings do not count. No secret is printed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.check()
@@ -176,6 +181,8 @@ func (c *config) doctorCommand() *cobra.Command {
 				return err
 			}
 			d := newDoctor(c.authOptions(c.profile), c.getenv)
+			d.policyFile = c.policy
+			d.auditPath, _ = c.auditPath()
 			if c.sandbox {
 				box := &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
 				defer box.close()

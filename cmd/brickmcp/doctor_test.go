@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"brickmcp/auth"
+	"brickmcp/tools/audit"
 	"brickmcp/transport/sandbox"
 
 	"github.com/tidwall/gjson"
@@ -41,6 +42,7 @@ func newPatient(t *testing.T, host string) *patient {
 	getenv := func(name string) string { return p.environment[name] }
 	p.doctor = newDoctor(auth.Options{Host: host, Getenv: getenv, StateDir: filepath.Join(dir, "state")}, getenv)
 	p.system = "linux"
+	p.auditPath = filepath.Join(dir, "audit.jsonl")
 	p.proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	return p
 }
@@ -211,6 +213,25 @@ func TestDoctorFindings(t *testing.T) {
 
 		{name: "state that cannot be kept", ail: func(p *patient) { p.options.StateDir = filepath.Join(file("occupied", ""), "brickmcp") }, check: "state_directory", status: statusFailure, says: []string{"cannot be stored", "XDG_STATE_HOME"}, skips: []string{"token_store"}},
 		{name: "no home", ail: func(p *patient) { p.options.StateDir = "" }, check: "state_directory", status: statusFailure, says: []string{"XDG_STATE_HOME"}},
+		{name: "a wrong policy", ail: func(p *patient) { p.policyFile = file("team.yaml", "defualt: read\ntools: {jobs_delet: deny}\n") },
+			check: "policy", status: statusFailure, says: []string{"Nothing is allowed", "team.yaml:1: defualt is unknown (did you mean default?)", "team.yaml:2", "read again"}},
+		{name: "no policy where one was named", ail: func(p *patient) { p.policyFile = filepath.Join(dir, "gone.yaml") },
+			check: "policy", status: statusFailure, says: []string{filepath.Join(dir, "gone.yaml"), "cannot be read"}},
+		{name: "a policy that only looks on", ail: func(p *patient) { p.policyFile = file("shadow.yaml", "mode: shadow\ndefault: off\n") },
+			check: "policy", status: statusWarning, says: []string{"shadow.yaml is in shadow mode", "mode: enforce"}},
+		{name: "a policy", ail: func(p *patient) { p.policyFile = file("users.yaml", "sections: [{user: a, default: off}]\n") },
+			check: "policy", status: statusOK, says: []string{"users.yaml is in force", "goes by the user"}},
+
+		{name: "no audit", ail: func(p *patient) { p.auditPath = "" }, check: "audit", status: statusWarning, says: []string{"Nothing that agents do is written down", "--audit-file"}},
+		{name: "a directory for the audit file", ail: func(p *patient) { p.auditPath = dir }, check: "audit", status: statusFailure, says: []string{"Writes are refused", "it is a directory", "--audit-file"}},
+		{name: "an audit log that was cut", ail: func(p *patient) {
+			l := audit.New(audit.Config{Path: p.auditPath})
+			err := errors.Join(l.Write(&audit.Line{Event: "call"}), l.Close(), os.Truncate(p.auditPath, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, check: "audit", status: statusFailure, says: []string{"emptied or removed", "brickmcp audit verify"}},
+
 		{name: "no keyring", ail: func(p *patient) { delete(p.environment, "DATABRICKS_AUTH_STORAGE"); p.options.Keyring = auth.NoKeyring }, check: "token_store", status: statusWarning, says: []string{"No keyring", "DATABRICKS_AUTH_STORAGE=plaintext"}},
 		{name: "damaged sign-in", ail: func(p *patient) {
 			signins := filepath.Join(p.options.StateDir, "signin")
@@ -321,8 +342,10 @@ ok  warehouse        3 can be used, such as Shared Serverless (076e432e8d575c53,
 ok  login_ports      Port {PORT} is free for the end of a sign-in.
 ok  state_directory  {STATE} can be written to.
 ok  token_store      Sign-ins are kept in files that you alone can read, as DATABRICKS_AUTH_STORAGE says. No sign-in is stored.
+ok  policy           No policy file: --access alone says what agents may do.
+ok  audit            {AUDIT} can be written, and its end is whole.
 
-14 checks: 0 failed, 0 with a warning, 0 skipped.
+16 checks: 0 failed, 0 with a warning, 0 skipped.
 `
 
 func TestDoctorOfAHealthyWorkspace(t *testing.T) {
@@ -339,7 +362,7 @@ func TestDoctorOfAHealthyWorkspace(t *testing.T) {
 	if err := printFindings(&out, p.examine(t.Context()), false); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.NewReplacer("{HOST}", server.URL, "{STATE}", p.options.StateDir, "{PORT}", port).Replace(healthyText)
+	want := strings.NewReplacer("{HOST}", server.URL, "{STATE}", p.options.StateDir, "{AUDIT}", p.auditPath, "{PORT}", port).Replace(healthyText)
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"brickmcp/auth"
+	"brickmcp/tools/audit"
 	"brickmcp/transport/sandbox"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
 )
 
 func (c *config) loginCommand() *cobra.Command {
@@ -49,8 +51,36 @@ func (c *config) login(ctx context.Context, o auth.Options) error {
 	for _, warning := range result.Warnings {
 		c.printf("brickmcp: warning: %s\n", warning)
 	}
+	c.record(audit.Line{
+		Event: "signin", User: result.User, Workspace: strings.TrimPrefix(result.Host, "https://"), Client: "brickmcp login", Outcome: "ok",
+		Say: someone(result.User) + " signed in to " + strings.TrimPrefix(result.Host, "https://") + " with brickmcp login",
+	})
 	_, err = fmt.Fprint(c.out, loginText(result))
 	return err
+}
+
+// record writes what a command of a person did. That it cannot be written stops no
+// sign-in: it is said.
+func (c *config) record(line audit.Line) {
+	log := newLog(c.err, zapcore.WarnLevel, c.logFormat)
+	to, exporter, err := c.openAudit(log)
+	if err != nil {
+		c.printf("brickmcp: warning: %v\n", err)
+		return
+	}
+	note(to, log, line)
+	ctx, cancel := context.WithTimeout(context.Background(), leave)
+	defer cancel()
+	if err := exporter.Close(ctx); err != nil {
+		c.printf("brickmcp: warning: the audit line may not have been exported: %v\n", err)
+	}
+}
+
+func someone(user string) string {
+	if user == "" {
+		return "somebody"
+	}
+	return user
 }
 
 func loginText(r *auth.LoginResult) string {
@@ -116,6 +146,7 @@ func (c *config) rehearseLogin(ctx context.Context) (err error) {
 		}
 		return c.getenv(name)
 	}
+	c.auditFile = "off" // nothing of it stays
 	if err := c.login(ctx, o); err != nil {
 		return err
 	}
@@ -160,6 +191,10 @@ func (c *config) logout(ctx context.Context) error {
 		return err
 	}
 	for i, user := range result.Users {
+		c.record(audit.Line{
+			Event: "signout", User: user, Workspace: strings.TrimPrefix(result.Host, "https://"), Client: "brickmcp logout", Outcome: "ok",
+			Say: someone(user) + " was signed out of " + strings.TrimPrefix(result.Host, "https://") + " with brickmcp logout",
+		})
 		if user == "" {
 			result.Users[i] = "a user without a name"
 		}

@@ -67,6 +67,8 @@ func TestLoginWhoamiLogout(t *testing.T) {
 
 	out, _ = f.run(0, "logout")
 	mustContain(t, "logout", out, "Signed out of "+f.URL+": "+ana+".")
+	events, _ := f.run(0, "audit")
+	mustContain(t, "audit", events, ana+" signed in to ", ana+" was signed out of ")
 	if out, _ = f.run(0, "logout"); out != "Nobody is signed in; there is nothing to delete.\n" {
 		t.Errorf("a second logout says %q", out)
 	}

@@ -66,7 +66,7 @@ func (c *config) policyTestCommand() *cobra.Command {
 			}
 			cases, err := policy.LoadCases(args[0], c.policy)
 			if err != nil {
-				return err
+				return inLines(err)
 			}
 			cases.Policy = c.otherwise(cases.Policy)
 			failures := cases.Run(cmd.Context(), access.Allows)
@@ -115,7 +115,7 @@ func (c *config) policyExplainCommand() *cobra.Command {
 					return err
 				}
 				if p, err = policy.Load(c.policy, prefixes(servers)...); err != nil {
-					return err
+					return inLines(err)
 				}
 				p = c.otherwise(p)
 			} else if c.access == "" && !c.sandbox {
@@ -123,7 +123,7 @@ func (c *config) policyExplainCommand() *cobra.Command {
 					return err
 				}
 			}
-			e := explanation{out: c.out, row: row, access: access, policy: p}
+			e := explanation{out: c.out, row: row, access: access, given: c.access != "", policy: p}
 			if len(args) > 1 {
 				if e.arguments, err = parseArguments(row, "", args[1:]); err != nil {
 					return err
@@ -138,12 +138,36 @@ func (c *config) policyExplainCommand() *cobra.Command {
 	return cmd
 }
 
+// inLines gives each thing that is wrong with a file a line of its own.
+func inLines(err error) error {
+	all := mistakes(err)
+	if len(all) < 2 {
+		return err
+	}
+	return fmt.Errorf("there are %s:\n  %s", count(len(all), "mistake"), strings.Join(all, "\n  "))
+}
+
+// mistakes are what is wrong with a file, one by one.
+func mistakes(err error) []string {
+	var wrong *policy.Error
+	if !errors.As(err, &wrong) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, p := range wrong.Problems {
+		one := policy.Error{File: wrong.File, Problems: []policy.Problem{p}}
+		all = append(all, one.Error())
+	}
+	return all
+}
+
 // explanation is the answer to "why can't I".
 type explanation struct {
 	out       io.Writer
 	row       *catalog.Row
 	arguments json.RawMessage // nil: of no particular call
 	access    tools.Access
+	given     bool // --access, or its twin
 	policy    *policy.Policy
 	asked     []string // what only the workspace knows
 }
@@ -171,17 +195,28 @@ func (e *explanation) print(ctx context.Context, who policy.Subject) error {
 		unless = ", as long as the name is not known"
 	}
 	fmt.Fprintf(&b, "%s: %s%s.\n", about, action, unless)
-	fmt.Fprintf(&b, "It needs %s=%s. --access gives %[1]s=%[3]s", group, e.row.Effect.Needs(), e.access.Level(e.row.Group))
-	if d.File != "" {
-		fmt.Fprintf(&b, ", the policy gives %s=%s", group, d.Has)
-	}
-	b.WriteString(".\n")
-	if accessDenies {
-		fmt.Fprintf(&b, "--access alone denies it; the person who runs the server can allow it with --access %s=%s.\n", group, e.row.Effect.Needs())
+	needs, level := e.row.Effect.Needs(), e.access.Level(e.row.Group)
+	fmt.Fprintf(&b, "It needs %s=%s.", group, needs)
+	switch {
+	case e.given && d.File != "":
+		fmt.Fprintf(&b, " --access gives %s=%s, the policy gives %[1]s=%[3]s.\n", group, level, d.Has)
+	case d.File != "":
+		fmt.Fprintf(&b, " The policy gives %s=%s; --access is not given, and narrows nothing.\n", group, d.Has)
+	case e.given:
+		fmt.Fprintf(&b, " --access gives %s=%s.\n", group, level)
+	default:
+		fmt.Fprintf(&b, " Without --access and --policy, agents have %s=%s.\n", group, level)
 	}
 	switch {
-	case d.File == "":
+	case accessDenies && e.given:
+		fmt.Fprintf(&b, "--access alone denies it; the person who runs the server can allow it with --access %s=%s.\n", group, needs)
+	case accessDenies:
+		fmt.Fprintf(&b, "The person who runs the server can allow it with --access %s=%s.\n", group, needs)
+	}
+	switch {
+	case d.File == "" && e.given:
 		b.WriteString("There is no policy file.\n")
+	case d.File == "":
 	case d.Rule == "":
 		fmt.Fprintf(&b, "The policy %s says nothing of it: --access decides.\n", d.File)
 	default:

@@ -65,6 +65,9 @@ func TestPolicyTest(t *testing.T) {
 	if out, _ = runPolicy(t, nil, "test", cases, "--policy", filepath.Join(dir, "other.yaml")); !strings.Contains(out, "2 of 2 cases failed") {
 		t.Errorf("--policy takes the place of the named file: %s", out)
 	}
+	if _, err = runPolicy(t, nil, "test", filepath.Join(dir, "team.yaml")); err == nil || !strings.Contains(err.Error(), "team.yaml:1: this is a policy, not a file of cases: {policy: team.yaml, cases:") {
+		t.Errorf("a policy in the place of its cases: %v", err)
+	}
 	// Without default and --access, the usual level of a server holds.
 	if out, err = runPolicy(t, nil, "test", filepath.Join(dir, "bare.cases.yaml")); err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -84,16 +87,16 @@ scopes:
 protected: [prod]
 sections:
   - {group: interns, groups: {jobs: read}}
-`, "shadow.yaml": "mode: shadow\ndefault: off\n"})
+`, "shadow.yaml": "mode: shadow\ndefault: off\n", "wrong.yaml": "defualt: off\ngroup: {}\n"})
 	team := filepath.Join(dir, "team.yaml")
 	for _, c := range []struct {
 		arguments []string
 		says      []string
 	}{
 		{[]string{"jobs_delete", "job_id=5001", "--policy", team}, []string{
-			"jobs_delete on job 5001: confirm.", "It needs jobs=full. --access gives jobs=full, the policy gives jobs=full.", "tools.jobs_delete: confirm (team.yaml:3)", "name one with --as-user"}},
+			"jobs_delete on job 5001: confirm.", "It needs jobs=full. The policy gives jobs=full; --access is not given, and narrows nothing.", "tools.jobs_delete: confirm (team.yaml:3)", "name one with --as-user"}},
 		{[]string{"jobs_delete", "--policy", team, "--as-group", "interns", "--as-group", "x"}, []string{
-			"jobs_delete: deny.", "section group interns: groups.jobs: read (team.yaml:9)", "the policy gives jobs=read"}},
+			"jobs_delete: deny.", "section group interns: groups.jobs: read (team.yaml:9)", "The policy gives jobs=read"}},
 		{[]string{"jobs_run_now", "job_id=7", "--policy", team}, []string{
 			"jobs_run_now on job 7: deny, as long as the name is not known.", "scopes.jobs (team.yaml:5)", "The name or tags of job 7 decide, and only the workspace knows them"}},
 		{[]string{"jobs_run_now", "job_id=5001", "--policy", team}, []string{"confirm, as long as the name is not known", "protected: prod (team.yaml:7)"}},
@@ -101,9 +104,10 @@ sections:
 		{[]string{"jobs_get", "--policy", team}, []string{"jobs_get: allow.", "give its arguments to have the object judged too"}},
 		{[]string{"files_upload", "--policy", team, "--access", "read"}, []string{"files_upload: deny.", "--access alone denies it", "--access files=full", "default: read (team.yaml:1)"}},
 		{[]string{"jobs_get", "--policy", filepath.Join(dir, "shadow.yaml")}, []string{"deny.", "shadow mode: this is only written down, and the call goes through"}},
-		{[]string{"jobs_delete"}, []string{"jobs_delete: deny.", "--access gives jobs=read.", "There is no policy file."}},
+		{[]string{"jobs_delete"}, []string{"jobs_delete: deny.", "Without --access and --policy, agents have jobs=read.", "can allow it with --access jobs=full"}},
+		{[]string{"jobs_delete", "--access", "read"}, []string{"jobs_delete: deny.", "--access gives jobs=read.", "--access alone denies it", "There is no policy file."}},
 		{[]string{"whoami", "--policy", team}, []string{"whoami: allow."}},
-		{[]string{"jobs_delete", "--access", "full"}, []string{"jobs_delete: allow."}},
+		{[]string{"jobs_delete", "--access", "full"}, []string{"jobs_delete: allow.", "--access gives jobs=full.", "There is no policy file."}},
 	} {
 		out, err := runPolicy(t, nil, append([]string{"explain"}, c.arguments...)...)
 		if err != nil {
@@ -125,10 +129,25 @@ sections:
 		{[]string{"jobs_delet"}, "did you mean jobs_delete?"},
 		{[]string{"jobs_delete", "job=1", "--policy", team}, `unknown argument "job"`},
 		{[]string{"jobs_delete", "5001"}, "not of the form key=value"},
-		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "gone.yaml")}, "gone.yaml"},
+		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "gone.yaml")}, filepath.Join(dir, "gone.yaml") + ": it cannot be read: "},
+		{[]string{"jobs_delete", "--policy", filepath.Join(dir, "wrong.yaml")}, "there are 2 mistakes:\n  wrong.yaml:1: defualt is unknown (did you mean default?)"},
+		{nil, "see brickmcp policy explain --help"},
 	} {
 		if _, err := runPolicy(t, nil, append([]string{"explain"}, c.arguments...)...); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, want %q", c.arguments, err, c.says)
 		}
+	}
+}
+
+// whoami says what is wrong with a policy, a line for each.
+func TestWhoAmIUnderAWrongPolicy(t *testing.T) {
+	team := filepath.Join(policyDir(t, map[string]string{"team.yaml": "defualt: off\ngroup: {}\n"}), "team.yaml")
+	out, _, err := within(t, map[string]string{"XDG_STATE_HOME": t.TempDir()}, "whoami", "--sandbox", "--policy", team)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, "whoami", out, "team.yaml cannot be used, so nothing is allowed:\n", "  team.yaml:1: defualt is unknown (did you mean default?)", "\n              team.yaml:2: group is unknown", "off (the policy cannot be used): jobs")
+	if strings.Contains(out, "enforce") {
+		t.Errorf("it is said to be in force:\n%s", out)
 	}
 }

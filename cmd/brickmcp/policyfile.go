@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"brickmcp/tools/audit"
 	"brickmcp/tools/policy"
@@ -30,6 +33,8 @@ type policyFile struct {
 	mu     sync.Mutex
 	read   bool
 	stamp  fs.FileInfo
+	text   []byte // what was read under that stamp
+	young  bool   // the stamp may not show a change that is still to come
 	policy *policy.Policy
 	err    error
 }
@@ -42,11 +47,44 @@ func (f *policyFile) Current() (*policy.Policy, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.read && same(stamp, f.stamp) {
+	if f.read && same(stamp, f.stamp) && (!f.young || f.unchanged()) {
 		return f.policy, f.err
 	}
 	f.load(stamp)
 	return f.policy, f.err
+}
+
+// tick is the coarsest time that file systems keep of a change. Of two changes within
+// one, the second may leave size and time as they are: read becomes full, and nobody
+// sees it but who compares the text.
+const tick = 2 * time.Second
+
+// unchanged compares the file with what was read, and stops to do so when a tick has
+// passed. It is called with mu held.
+func (f *policyFile) unchanged() bool {
+	f.young = young(f.stamp)
+	return bytes.Equal(f.text, head(f.path))
+}
+
+// young reports whether a file was changed within the last tick. A pipe, which can
+// be read once, never is.
+func young(stamp fs.FileInfo) bool {
+	return stamp != nil && stamp.Mode().IsRegular() && time.Since(stamp.ModTime()).Abs() < tick
+}
+
+// head is as much of a file as a policy may have; nil when it cannot be read, which
+// Load says.
+func head(path string) []byte {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, 2<<20))
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // reload reads the file again, whatever its stamp says.
@@ -63,7 +101,10 @@ func (f *policyFile) reload() {
 // load is called with mu held.
 func (f *policyFile) load(stamp fs.FileInfo) {
 	again := f.read
-	f.read, f.stamp = true, stamp
+	f.read, f.stamp, f.young = true, stamp, young(stamp)
+	if f.text = nil; f.young {
+		f.text = head(f.path) // before Load: what changes in between is seen as a change
+	}
 	f.policy, f.err = policy.Load(f.path, f.prefixes...)
 	if f.err == nil {
 		f.policy = f.fill(f.policy)

@@ -43,7 +43,7 @@ func newRoot(c *config) *cobra.Command {
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%s: %w; see brickmcp %[1]s --help", cmd.Name(), err)}
+			return usageError{fmt.Errorf("%s: %w; see %s --help", cmd.Name(), err, cmd.CommandPath())}
 		}
 		return nil
 	}

@@ -39,6 +39,8 @@ type policyReport struct {
 	File  string `json:"file"`
 	Mode  string `json:"mode"`            // enforce or shadow
 	Error string `json:"error,omitempty"` // why it cannot be used: nothing is allowed then
+
+	problems []string // Error, one by one
 }
 
 // allowance is the access level of one group.
@@ -148,7 +150,7 @@ func (w *who) under(f *policyFile, client string) {
 	p, err := f.Current()
 	w.Policy = &policyReport{File: filepath.Base(f.path), Mode: "enforce"}
 	if err != nil {
-		w.Policy.Error = err.Error()
+		w.Policy.Error, w.Policy.problems = err.Error(), mistakes(err)
 		for id := range w.Access {
 			w.Access[id] = allowance{Level: catalog.LevelOff.String(), Why: "the policy cannot be used"}
 		}
@@ -237,8 +239,15 @@ func (w *who) print(out io.Writer, now time.Time) error {
 		line("expires at", fmt.Sprintf("%s (%s)", w.ExpiresAt.Format(time.RFC3339), left(w.ExpiresAt.Sub(now))))
 	}
 	line("scopes", strings.Join(w.Scopes, " "))
-	if w.Policy != nil {
-		line("policy", strings.TrimSuffix(w.Policy.File+" ("+w.Policy.Mode+") "+w.Policy.Error, " "))
+	switch {
+	case w.Policy == nil:
+	case w.Policy.Error == "":
+		line("policy", w.Policy.File+" ("+w.Policy.Mode+")")
+	default:
+		line("policy", w.Policy.File+" cannot be used, so nothing is allowed:")
+		for _, problem := range w.Policy.problems {
+			line(" ", problem)
+		}
 	}
 	name := "access"
 	for _, same := range w.sameAccess() {

@@ -11,12 +11,14 @@ import (
 
 	"brickmcp/catalog"
 	"brickmcp/tools"
+	"brickmcp/tools/policy"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
 const (
 	schemaPath = "catalog/schemas.jsonl"
+	policyPath = "docs/policy.schema.json"
 	goldenDir  = "testdata/tools"
 	readmePath = "README.md"
 )
@@ -27,36 +29,47 @@ type file struct {
 	content []byte
 }
 
-func generate(root string) ([]file, error) {
-	for _, row := range append(catalog.All(), catalog.Inner()...) {
+// generate makes all files. Where the schemas that are embedded in this process are
+// not those of the rows, it makes only those that do not need them, and reports
+// false: the rest takes a gen that is built with the new ones.
+func generate(root string, rows []*catalog.Row) (files []file, all bool, err error) {
+	for _, row := range append(catalog.Inner(), rows...) {
 		if err := row.Check(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	schemas, err := catalog.SchemaFile(catalog.All())
+	schemas, err := catalog.SchemaFile(rows)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	files := []file{{schemaPath, schemas}}
+	forPolicies, err := policy.Schema()
+	if err != nil {
+		return nil, false, err
+	}
+	files = []file{{schemaPath, schemas}, {policyPath, forPolicies}}
+	for _, row := range rows {
+		if schema, err := row.Reflect(); err != nil || !bytes.Equal(schema, row.Schema()) {
+			return files, false, err
+		}
+	}
 	goldens, err := goldens()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	readme, err := os.ReadFile(filepath.Join(root, readmePath))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for name, table := range map[string]string{"tools": toolTable()} {
 		if readme, err = between(readme, name, table); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return append(append(files, goldens...), file{readmePath, readme}), nil
+	return append(append(files, goldens...), file{readmePath, readme}), true, nil
 }
 
 // goldens takes the tools through the protocol: what is written is what a client
-// sees. The schemas in them are the embedded ones, so after a change of a schema
-// gen has to run twice, as make gen does.
+// sees.
 func goldens() ([]file, error) {
 	access, err := tools.ParseAccess("full")
 	if err != nil {

@@ -258,7 +258,11 @@ func (v *verifier) checkHead(s *snapshot, h head, known bool, where map[digest]p
 	case there:
 		v.problem(end, "the last line ought to be what is %s now: the end was cut or put in another order.", at)
 	case h.lines > v.report.Lines && v.first == genesis && !v.headLost:
-		v.problem(end, "the end was cut: %d lines are missing after it.", h.lines-v.report.Lines)
+		missing := "1 line is"
+		if n := h.lines - v.report.Lines; n > 1 {
+			missing = fmt.Sprintf("%d lines are", n)
+		}
+		v.problem(end, "the end was cut: %s missing after it.", missing)
 	default:
 		v.problem(end, "the end was cut or changed: the last line that was written, with the hash %s, is not there.", h.hash[:])
 	}

@@ -78,7 +78,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"the end cut", both(1, func(l [][]byte) [][]byte { return l[:3] }),
 			"LOG, line 3: the end was cut: 2 lines are missing after it"},
 		{"the end cut in a line", both(1, func(l [][]byte) [][]byte { l[4] = l[4][:9]; return l }),
-			"LOG, line 4: the end was cut: 1 lines are missing after it"},
+			"LOG, line 4: the end was cut: 1 line is missing after it"},
 		{"the last line replaced", both(1, func(l [][]byte) [][]byte { l[4] = forge(l[4], "nothing"); return l }),
 			"LOG, line 5: the end was cut or changed: the last line that was written, with the hash"},
 		{"all of it cut", both(1, func([][]byte) [][]byte { return nil }), "OLD, line 5: the end was cut: 5 lines are missing"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"brickmcp/catalog"
@@ -68,6 +69,10 @@ func LoadCases(path, policy string) (*Cases, error) {
 	}
 	c := caseReader{reader: reader{file: filepath.Base(path)}}
 	if root := c.document(text); root != nil {
+		if isPolicy(root) {
+			c.problem(root.Line, "", "this is a policy, not a file of cases: {policy: %s, cases: [{tool: …, expect: allow|confirm|deny}]}", c.file)
+			return nil, c.err()
+		}
 		c.read(root)
 	}
 	if policy == "" && c.policy != "" {
@@ -88,6 +93,23 @@ func LoadCases(path, policy string) (*Cases, error) {
 		return nil, err
 	}
 	return &Cases{Policy: p, Cases: c.cases}, nil
+}
+
+// isPolicy: it has keys of a policy, and none of a file of cases.
+func isPolicy(root *yaml.Node) bool {
+	if root.Kind != yaml.MappingNode {
+		return false
+	}
+	policy := false
+	for i := 0; i < len(root.Content); i += 2 {
+		switch key := root.Content[i].Value; {
+		case key == "cases" || key == "policy" || key == "objects":
+			return false
+		case slices.Contains(fileKeys, key):
+			policy = true
+		}
+	}
+	return policy
 }
 
 func missing(path string) bool {

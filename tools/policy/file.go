@@ -2,8 +2,10 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +62,15 @@ func Load(path string, prefixes ...string) (*Policy, error) {
 // readFile reads no more than a file may have.
 func readFile(path string) ([]byte, error) {
 	failed := func(err error) error {
-		return &Error{File: filepath.Base(path), Problems: []Problem{{Text: err.Error()}}}
+		where := path // whole: a relative one may be meant to start elsewhere
+		if abs, err := filepath.Abs(path); err == nil {
+			where = abs
+		}
+		var inPath *fs.PathError
+		if errors.As(err, &inPath) {
+			err = inPath.Err
+		}
+		return &Error{File: where, Problems: []Problem{{Text: "it cannot be read: " + err.Error()}}}
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -96,7 +96,8 @@ func TestBounds(t *testing.T) {
 	if _, err := Load(write(t, t.TempDir(), "long.yaml", long)); err == nil || !strings.Contains(err.Error(), "is the most") {
 		t.Error(err)
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "gone.yaml")); err == nil || !strings.HasPrefix(err.Error(), "gone.yaml: ") {
+	gone := filepath.Join(t.TempDir(), "gone.yaml")
+	if _, err := Load(gone); err == nil || !strings.HasPrefix(err.Error(), gone+": it cannot be read: ") || strings.Count(err.Error(), "gone.yaml") != 1 {
 		t.Error(err)
 	}
 	// Anchors may share a list; many aliases of long lists are refused.

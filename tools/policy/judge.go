@@ -59,6 +59,7 @@ func (j *judgement) run() {
 		}
 		j.objects = append(j.objects, o)
 	}
+	j.references()
 	if supervised(j.call) {
 		j.objects = append(j.objects, Object{Scope: catalog.ScopeAgents, ID: supervisorAgent})
 	} else if scope, l := j.untouched(); l != nil {

@@ -228,7 +228,7 @@ func TestStatementScopes(t *testing.T) {
 		{statement("SELECT * FROM hr.pay", session), Deny, "", "Table main.hr.pay"},
 		{statement("SELECT * FROM `MAIN`.`sales`.`or.ders`", ""), Allow, "", ""},
 		{statement("SELECT 1", ""), Allow, "", ""},
-		{statement("INSERT INTO main.sales.orders VALUES (1)", ""), Deny, "", "What the statement touches is not known"},
+		{statement("INSERT INTO main.sales.orders VALUES (1)", ""), Deny, "", "only plain reads go through: INSERT changes data (line 1, column 1, at \"INSERT\")."},
 		{statement("SELECT 1; DROP TABLE main.sales.orders", ""), Deny, "", ""},
 		{statement("SELECT * FROM IDENTIFIER(:t)", `,"parameters":[{"name":"t","value":"main.hr.pay"}]`), Deny, "", "by an expression"},
 		{statement("SELECT main.sales.mask(1)", ""), Allow, "", ""},
@@ -252,9 +252,21 @@ func TestStatementScopes(t *testing.T) {
 		{statement("DESCRIBE SCHEMA main.ops", ""), Allow, "", ""},
 		{statement("DESCRIBE SCHEMA main.hr", ""), Deny, "", ""},
 		{statement("DESCRIBE TABLE main.hr.pay", ""), Deny, "", ""},
+		{statement("DESCRIBE EXTERNAL LOCATION lake", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE STORAGE CREDENTIAL c", session), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE SHARE s", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE CONNECTION c", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE VOLUME v", ""), Deny, "", "in no catalog and schema"}, // of the session
+		{statement("DESCRIBE FUNCTION f", ""), Deny, "", "in no catalog and schema"},
+		{statement("DESCRIBE VOLUME main.sales.v", ""), Allow, "", ""},
+		{statement("DESCRIBE (SELECT 1)", ""), Allow, "", ""},
+		{statement("DESCRIBE QUERY VALUES (1)", ""), Allow, "", ""},
 		{`sql_get_statement {"statement_id":"x"}`, Allow, "", ""},
 	})
 	judgeAll(t, "scopes: {catalogs: [main]}", []judgeCase{
+		{statement("SHOW/* SCHEMAS */ TABLES IN main", ""), Deny, "", "write both"}, // a schema, whatever the comment says
+		{statement("SHOW/* SCHEMAS */ TABLES IN main", `,"catalog":"other"`), Deny, "", ""},
+		{statement("SHOW /* all */ SCHEMAS IN main", ""), Allow, "", ""},
 		{statement("SHOW SCHEMAS IN main", ""), Allow, "", ""},
 		{statement("SHOW SCHEMAS", `,"catalog":"main"`), Allow, "", ""},
 		{statement("SHOW TABLES IN main.any", ""), Allow, "", ""},
@@ -295,6 +307,7 @@ func TestProtected(t *testing.T) {
 		{`warehouses_create {"name":"w","cluster_size":"Small","tags":{"custom_tags":[{"key":"env","value":"dev"}]}}`, Allow, "", ""},
 		{`secrets_put {"scope":"prod-db","key":"k","string_value":"v"}`, Confirm, "", ""},
 		{`secrets_put {"scope":"dev","key":"k","string_value":"v"}`, Allow, "", ""},
+		{`secrets_put {"scope":"dev","key":"prod-db","string_value":"v"}`, Confirm, "", "Secret scope dev (prod-db) is protected by"},
 		{`files_upload {"path":"/Volumes/prod/a/b/c","contents":"x"}`, Confirm, "", ""},
 		{`files_upload {"path":"/Volumes/a/critical/b/c","contents":"x"}`, Confirm, "", ""}, // one part of it
 		{`files_upload {"path":"/Volumes/a/uncritical/b/c","contents":"x"}`, Allow, "", ""},
@@ -428,4 +441,33 @@ func TestEveryTouchIsNarrowed(t *testing.T) {
 			t.Errorf("%s shows %s in spite of an empty list", row.Name, s)
 		}
 	}
+}
+
+// A job of one's own is no way around: what its tasks name is judged too.
+func TestWhatTasksName(t *testing.T) {
+	create := func(task string) string {
+		return `jobs_create {"name":"mine","tasks":[{"task_key":"a","notebook_task":{"notebook_path":"/x"}},{"task_key":"b",` + task + `}]}`
+	}
+	update := func(settings string) string { return `jobs_update {"job_id":5001,"new_settings":` + settings + `}` }
+	judgeAll(t, "scopes: {jobs: [nightly-etl, mine], clusters: [shared], warehouses: [small]}", []judgeCase{
+		{create(`"existing_cluster_id":"c-1"`), Allow, "clusters c-1", ""},
+		{create(`"existing_cluster_id":"c-2"`), Deny, "clusters c-2", "cluster c-2 could not be looked up"},
+		{create(`"run_job_task":{"job_id":5001}`), Allow, "jobs 5001", ""},
+		{create(`"run_job_task":{"job_id":5002}`), Deny, "jobs 5002", "Job 5002 (nightly-prod) is outside"},
+		{create(`"run_job_task":{"job_id":"5002"}`), Deny, "jobs 5002", "Job 5002"},
+		{create(`"run_job_task":{"job_id":5001,"job_id":5002}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{create(`"for_each_task":{"inputs":"[1]","task":{"task_key":"c","run_job_task":{"job_id":5002}}}`), Deny, "jobs 5002", "Job 5002"},
+		{create(`"sql_task":{"warehouse_id":"abc123","file":{"path":"x"}}`), Allow, "warehouses abc123", ""},
+		{create(`"sql_task":{"warehouse_id":"0123456789abcdef","file":{"path":"x"}}`), Deny, "warehouses 0123456789abcdef", "Warehouse 0123456789abcdef (prod-bi)"},
+		{create(`"notebook_task":{"notebook_path":"/x","base_parameters":{"warehouse_id":"0123456789abcdef","existing_cluster_id":"c-2"}}`), Allow, "", ""},
+		{update(`{"tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{update(`{"existing_cluster_id":"c-2"}`), Deny, "jobs 5001, clusters c-2", "c-2"},
+		{update(`{"tasks":[],"tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}`), Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{`jobs_reset {"job_id":5001,"new_settings":{"name":"mine","tasks":[{"task_key":"a","run_job_task":{"job_id":5002}}]}}`, Deny, "jobs 5001, jobs 5002", "Job 5002"},
+		{update(`{"name":"other"}`), Allow, "jobs 5001", ""},
+	})
+	judgeAll(t, `protected: ["*prod*"]`, []judgeCase{
+		{create(`"run_job_task":{"job_id":5002}`), Confirm, "jobs 5002", "Job 5002 (nightly-prod) is protected by"},
+		{create(`"run_job_task":{"job_id":5001}`), Allow, "jobs 5001", ""},
+	})
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,11 @@ func (j *judgement) statement() bool {
 	query, err := sqlguard.Read(text, j.readable())
 	switch {
 	case err != nil:
-		j.refuse(l, nil, fmt.Sprintf("what the statement touches is not known, and %s narrows it: %s", j.place(l.rule, l.line), err))
+		var refusal *sqlguard.Refusal
+		if errors.As(err, &refusal) && strings.Contains(refusal.Instead, catalog.ExecuteStatement.Name) {
+			refusal.Instead = "" // that would be refused as well
+		}
+		j.refuse(l, nil, fmt.Sprintf("where %s narrows, only plain reads go through: %s", j.place(l.rule, l.line), err))
 		return false
 	case query.Opaque:
 		j.refuse(l, nil, fmt.Sprintf("the statement names an object by an expression, and %s narrows what it may read; write the name itself.", j.place(l.rule, l.line)))
@@ -60,7 +65,7 @@ func (j *judgement) statement() bool {
 	for _, path := range query.Paths {
 		j.objects = append(j.objects, Object{Scope: catalog.ScopeVolumes, ID: path})
 	}
-	return j.containers(l, text, query)
+	return j.containers(l, query)
 }
 
 // readable lets every function and every file through that the scopes can judge
@@ -98,16 +103,25 @@ func (j *judgement) add(l *list, scope catalog.Scope, name sqlguard.Name) bool {
 }
 
 // containers judges what SHOW lists and DESCRIBE describes. No one filters the
-// rows of SHOW: all that is in the catalog or schema must be let through.
-func (j *judgement) containers(l *list, text string, query *sqlguard.Query) bool {
-	names := query.Containers
-	if query.Kind == "SHOW" && len(names) == 0 && len(query.Tables) == 0 && len(query.Functions) == 0 {
-		names = []sqlguard.Name{nil} // of the session
-	}
-	about := aboutWord(text)
+// rows of SHOW: all that is in the catalog or schema must be let through. What is
+// in none, such as an external location, no scope can let through.
+func (j *judgement) containers(l *list, query *sqlguard.Query) bool {
+	names, about := query.Containers, query.About
+	nothing := len(names) == 0 && len(query.Tables) == 0 && len(query.Functions) == 0 && len(query.Paths) == 0
 	reach := itself
-	if query.Kind == "SHOW" {
+	switch {
+	case query.Kind == "SHOW":
 		reach = listed(about)
+		if nothing {
+			names = []sqlguard.Name{nil} // of the session
+		}
+	case query.Kind == "DESCRIBE" && nothing:
+		switch about {
+		case "QUERY", "SELECT", "WITH", "VALUES", "FROM", "": // of a query, perhaps in brackets, that reads nothing
+		default:
+			j.refuse(l, nil, fmt.Sprintf("what the statement describes is in no catalog and schema, or none that is known, and %s narrows it; write the full name of a table, schema, function or volume.", j.place(l.rule, l.line)))
+			return false
+		}
 	}
 	for _, name := range names {
 		o, ok := j.container(about, name)
@@ -122,16 +136,6 @@ func (j *judgement) containers(l *list, text string, query *sqlguard.Query) bool
 		j.objects = append(j.objects, o)
 	}
 	return true
-}
-
-// aboutWord is the second word of a statement, in upper case: TABLES of SHOW
-// TABLES. Behind a comment it is none that is known, which is refused.
-func aboutWord(text string) string {
-	words := strings.Fields(text[:min(len(text), 200)])
-	if len(words) < 2 {
-		return ""
-	}
-	return strings.ToUpper(words[1])
 }
 
 // listed is how much of a catalog or schema a SHOW lists.

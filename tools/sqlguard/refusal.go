@@ -8,6 +8,9 @@ import (
 // useWrite is the way out for what is no read.
 const useWrite = "Use sql_execute_statement."
 
+// beginRead is for a first word that may be misspelt.
+const beginRead = "Begin with SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE or EXPLAIN; sql_execute_statement takes any SQL."
+
 // refusalAt makes the refusal of src[start:stop].
 func refusalAt(src string, start, stop int, reason, instead string) *Refusal {
 	before := src[:start]

@@ -24,6 +24,7 @@ type Options struct {
 // Query is what an accepted statement reads.
 type Query struct {
 	Kind       string   // SELECT, VALUES, TABLE, SHOW, DESCRIBE or EXPLAIN
+	About      string   // the word behind SHOW or DESCRIBE, in upper case: TABLES, SCHEMA; empty where none stands there
 	Tables     []Name   // tables and views, as qualified as written; no CTE names, no aliases, no duplicates
 	Containers []Name   // catalogs and schemas named by SHOW … IN and DESCRIBE
 	Functions  []Name   // user-defined functions called

@@ -13,10 +13,10 @@ func (p *parser) statement() {
 		p.query()
 		p.q.Kind = "EXPLAIN"
 	case p.eat("SHOW"):
-		p.q.Kind = "SHOW"
+		p.q.Kind, p.q.About = "SHOW", p.about()
 		p.show()
 	case p.eatAny("DESCRIBE", "DESC"):
-		p.q.Kind = "DESCRIBE"
+		p.q.Kind, p.q.About = "DESCRIBE", p.about()
 		p.describe()
 	case p.atQuery():
 		p.q.Kind = "SELECT"
@@ -25,7 +25,7 @@ func (p *parser) statement() {
 		}
 		p.query()
 	case t.kind == word && effect(t.word) == "":
-		p.refuse(t, t.word+" begins no statement that is known to only read", useWrite)
+		p.refuse(t, t.word+" begins no statement that is known to only read", beginRead)
 	default:
 		p.unexpected("a query was expected")
 	}
@@ -36,6 +36,14 @@ func (p *parser) statement() {
 		}
 		p.unexpected("the statement should end")
 	}
+}
+
+// about is the next word; comments, which could look like one, are no tokens.
+func (p *parser) about() string {
+	if t := p.peek(); t.kind == word {
+		return t.word
+	}
+	return ""
 }
 
 // atQuery reports whether a query begins here, perhaps in brackets.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,14 @@ func (t *trips) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.answer(n, r)
 }
 
+// times are when requests came, once nothing is under way any more.
+func (t *trips) times() []time.Time {
+	synctest.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.at)
+}
+
 func status(code int, header ...string) *http.Response {
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
@@ -161,17 +170,17 @@ func TestRetry(t *testing.T) {
 		began := time.Now()
 		e.Export([]byte(auditLine))
 		time.Sleep(5 * time.Minute)
-		synctest.Wait()
-		if len(c.at) != 4 {
-			t.Fatalf("requests at %v\n%s", c.at, logged())
+		at := c.times()
+		if len(at) != 4 {
+			t.Fatalf("requests at %v\n%s", at, logged())
 		}
-		if got := c.at[0].Sub(began); got != 200*time.Millisecond {
+		if got := at[0].Sub(began); got != 200*time.Millisecond {
 			t.Errorf("the first request came after %v", got)
 		}
-		if got := c.at[2].Sub(c.at[1]); got < 40*time.Second || got > 41*time.Second {
+		if got := at[2].Sub(at[1]); got < 40*time.Second || got > 41*time.Second {
 			t.Errorf("after Retry-After: 40 it waited %v", got)
 		}
-		if got := c.at[3].Sub(c.at[2]); got < 3*time.Second || got > 20*time.Second {
+		if got := at[3].Sub(at[2]); got < 3*time.Second || got > 20*time.Second {
 			t.Errorf("after no answer it waited %v", got)
 		}
 		if log := logged(); strings.Count(log, "\n") != 1 || !strings.Contains(log, "connection refused") || !strings.Contains(log, "takes audit lines again") {
@@ -204,9 +213,8 @@ func TestOverflow(t *testing.T) {
 		}
 		began := time.Now()
 		send(1, 4) // a full batch goes at once
-		synctest.Wait()
-		if len(c.at) != 1 || c.at[0] != began {
-			t.Fatalf("requests at %v", c.at)
+		if at := c.times(); len(at) != 1 || at[0] != began {
+			t.Fatalf("requests at %v", at)
 		}
 		send(5, 104)
 		if time.Since(began) != 0 {
@@ -277,8 +285,9 @@ func TestRefused(t *testing.T) {
 				e.Export([]byte(auditLine))
 				time.Sleep(3 * time.Second)
 			}
-			if log := logged(); len(c.at) != 30 || strings.Count(log, "refuses audit lines") != 2 || !strings.Contains(log, fmt.Sprint("why:", code)) {
-				t.Errorf("%d: %d requests, log\n%s", code, len(c.at), log)
+			at := c.times()
+			if log := logged(); len(at) != 30 || strings.Count(log, "refuses audit lines") != 2 || !strings.Contains(log, fmt.Sprint("why:", code)) {
+				t.Errorf("%d: %d requests, log\n%s", code, len(at), log)
 			}
 			noSecret(t, logged())
 			if err := e.Close(t.Context()); err != nil {
