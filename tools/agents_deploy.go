@@ -216,6 +216,9 @@ func (d *deployment) checkEndpoint() error {
 		if !strings.EqualFold(one.model, d.model) || one.version != d.version {
 			continue
 		}
+		if one.pending && !d.existing.updating() {
+			continue // of an update that failed: it may be tried again
+		}
 		state := cmp.Or(one.Get("state.deployment").Str, "in no known state")
 		advice := "There is nothing to do; agents_get shows its traffic."
 		if one.failed() {

@@ -160,6 +160,20 @@ func TestDeployFindsTheEndpoint(t *testing.T) {
 	}
 }
 
+// TestDeployAgain: a version whose update failed is not served, and may be deployed
+// again when what it lacked is there.
+func TestDeployAgain(t *testing.T) {
+	failed := strings.Replace(twoVersions(), "NOT_UPDATING", "UPDATE_FAILED", 1)
+	failed = strings.Replace(failed, `"tags"`, `"pending_config":{"served_entities":[`+servedJSON("main-rag-bot_3", "main.rag.bot", "3", "DEPLOYMENT_FAILED")+`]},"tags"`, 1)
+	h := newAgentHost(readyModel(map[string]string{botPath: failed}))
+	succeed(t, h.server(t, nil), "agents_deploy", deploy3)
+	if names := h.body(t, "PUT /api/2.0/serving-endpoints/agents_main-rag-bot/config").Get("served_entities.#.name").Raw; names != `["main-rag-bot_1","main-rag-bot_2","feedback","main-rag-bot_3"]` {
+		t.Errorf("entities %s", names)
+	}
+	h = newAgentHost(readyModel(map[string]string{botPath: strings.Replace(failed, "UPDATE_FAILED", "IN_PROGRESS", 1)}))
+	wantError(t, h.server(t, nil), "agents_deploy", deploy3, catalog.Conflict, "has version 3 already")
+}
+
 func TestDeployRefusals(t *testing.T) {
 	var full, routes []string
 	for i := range maxServed {

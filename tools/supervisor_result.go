@@ -80,6 +80,10 @@ func (s *Server) runResult(call *catalog.Call, run *runs.Run, looked error) []by
 // runHead appends what stands before the items.
 func (s *Server) runHead(o *object, run *runs.Run, limit int) (shortened bool) {
 	fit := func(name string, value []byte, room int) {
+		if (name == "usage" || name == "trace") && room < 300 && len(value) > room {
+			shortened = true // with a budget this small there are better things to show
+			return
+		}
 		room = max(room, 300)
 		if len(value) > room {
 			value, shortened = shorten(value, room), true

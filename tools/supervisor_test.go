@@ -114,6 +114,13 @@ func TestRunResultsAreBounded(t *testing.T) {
 	if len(seen) != 62 {
 		t.Errorf("%d items in all pages, want 62", len(seen))
 	}
+	for _, tokens := range []int{200, 400, 1000} { // 200 is the least
+		s := newServer(t, gatewayOf(look, queuedAnswer), func(c *Config) { c.ResultTokens = tokens })
+		text := succeed(t, s, "supervisor_get_run", fmt.Sprintf(`{"run_id":%q}`, startRun(t, s, `{"input":"x"}`)))
+		if most := max(tokens*4, 1200); len(text) > most {
+			t.Errorf("%d bytes at %d tokens, more than %d: %s", len(text), tokens, most, text)
+		}
+	}
 	wantError(t, s, "supervisor_get_run", fmt.Sprintf(`{"run_id":%q,"page_token":"~99~"}`, id), catalog.Invalid, "behind the end")
 }
 

@@ -64,7 +64,11 @@ func (c *config) policyTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cases, err := policy.LoadCases(args[0], c.policy)
+			servers, err := c.managedServers()
+			if err != nil {
+				return err
+			}
+			cases, err := policy.LoadCases(args[0], c.policy, prefixes(servers)...)
 			if err != nil {
 				return inLines(err)
 			}

@@ -53,6 +53,7 @@ func TestStories(t *testing.T) {
 	t.Run("secrets", storySecrets)
 	t.Run("service principals", storyPrincipals)
 	t.Run("supervisor", storySupervisor)
+	t.Run("agents", storyAgents)
 	t.Run("access", storyAccess)
 	if t.Failed() {
 		return

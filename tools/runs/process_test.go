@@ -150,10 +150,11 @@ func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		c.gets++
 	}
+	fault := c.fault
 	c.mu.Unlock()
 	before, after := false, false
-	if c.fault != nil {
-		if before, after = c.fault(n, w, post); before {
+	if fault != nil {
+		if before, after = fault(n, w, post); before {
 			return
 		}
 	}
@@ -186,6 +187,12 @@ func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		fmt.Fprint(w, answer)
 	}
+}
+
+func (c *counting) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.posts
 }
 
 // reset breaks the connection.
@@ -239,8 +246,8 @@ func TestKilledStart(t *testing.T) {
 					}
 				}
 			}
-			if c.posts != want.starts {
-				t.Errorf("started %d times, want %d", c.posts, want.starts)
+			if got := c.count(); got != want.starts {
+				t.Errorf("started %d times, want %d", got, want.starts)
 			}
 		})
 	}
@@ -280,8 +287,8 @@ func TestKilledApproval(t *testing.T) {
 			} else if !again && catalog.AsError(err).Kind != catalog.Conflict {
 				t.Error(err)
 			}
-			if most := max(want.posts, 2); c.posts > most {
-				t.Errorf("%d requests", c.posts)
+			if got, most := c.count(), max(want.posts, 2); got > most {
+				t.Errorf("%d requests", got)
 			}
 		})
 	}
@@ -296,7 +303,7 @@ func TestChaos(t *testing.T) {
 	}
 	const all = 500
 	c, host := newCounting(t)
-	c.fault = func(n int, w http.ResponseWriter, post bool) (before, after bool) {
+	fault := func(n int, w http.ResponseWriter, post bool) (before, after bool) {
 		h := fnv.New32a()
 		fmt.Fprint(h, n, post)
 		switch h.Sum32() % 20 {
@@ -315,6 +322,9 @@ func TestChaos(t *testing.T) {
 		}
 		return false, false
 	}
+	c.mu.Lock()
+	c.fault = fault
+	c.mu.Unlock()
 	dir := t.TempDir()
 	attempted := make([]bool, all)
 	kills := 0
@@ -386,6 +396,8 @@ func TestChaos(t *testing.T) {
 	}
 	looking.Wait()
 	counts := map[Status]int{}
+	c.mu.Lock() // what a killed process had sent may still be answered
+	defer c.mu.Unlock()
 	for n := range all {
 		text := fmt.Sprintf("task %d", n)
 		status, kept := found[text]

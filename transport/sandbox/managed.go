@@ -131,12 +131,23 @@ func (s mcpService) refuse(r *request) error {
 	return errWritten
 }
 
-// answer serves one request with these tools.
+// answer serves one request with these tools: the plain half of streamable HTTP, in
+// which every POST is one message and its answer one JSON object.
 func (m *managed) answer(r *request, tools []server.ServerTool) (any, error) {
+	if r.Method != http.MethodPost {
+		return nil, failure(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "This server has no streams and no sessions.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
+	if err != nil {
+		return nil, failure(http.StatusRequestEntityTooLarge, "INVALID_PARAMETER_VALUE", "Request body is too large")
+	}
 	s := server.NewMCPServer("databricks-managed-mcp", "1.0.0", server.WithToolCapabilities(false), server.WithRecovery())
 	s.AddTools(tools...)
-	server.NewStreamableHTTPServer(s, server.WithStateLess(true), server.WithDisableLocalhostProtection(true)).ServeHTTP(r.w, r.Request)
-	return nil, errWritten
+	message := s.HandleMessage(r.Context(), body)
+	if message == nil { // a notification
+		return answer{http.StatusAccepted, nil}, nil
+	}
+	return message, nil
 }
 
 // managedTool is a tool whose arguments are those of schema. What run answers is
