@@ -256,6 +256,7 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 	}
 	// The older protocol only: a server that answers server/discover but speaks no
 	// newer version would refuse every later request of this library.
+	//lint:ignore SA1019 there is no other way to keep this library from it
 	s := &session{mcp: client.NewClient(wire, client.WithLegacyProtocolOnly()), wire: wire}
 	if err := s.mcp.Start(ctx); err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func (m *managed) genie(r *request, id string) ([]server.ServerTool, error) {
 				return c, nil
 			}
 		}
-		return nil, errors.New("Conversation " + conversation + " does not exist.") //lint:ignore ST1005 a sentence for the agent
+		return nil, errors.New("Conversation " + conversation + " does not exist.")
 	}
 	envelope := func(msg *message) object {
 		shown := msg.show()
@@ -187,7 +187,7 @@ func (m *managed) genie(r *request, id string) ([]server.ServerTool, error) {
 						return envelope(msg), nil
 					}
 				}
-				return nil, errors.New("Message " + textOf(given, "message_id") + " does not exist.") //lint:ignore ST1005 a sentence for the agent
+				return nil, errors.New("Message " + textOf(given, "message_id") + " does not exist.")
 			}),
 	}, nil
 }
