@@ -3,16 +3,20 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"brickmcp/catalog"
 	"brickmcp/tools/runs"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 )
 
 // approvalQuestion is the question about the tools that a run wants to use.
@@ -39,7 +43,10 @@ func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *
 		return answer, nil, nil // the next wait asks at once
 	}
 	id := gjson.GetBytes(answer, "run_id").Str
-	pending := gjson.GetBytes(answer, "pending_approvals").Array()
+	pending := s.pendingOf(ctx, req, row, id)
+	if len(pending) == 0 {
+		return answer, nil, nil // it went on meanwhile
+	}
 	question, ids := approvalForm(pending)
 	question.State = id + " " + strings.Join(ids, " ")
 	reply, asked, askErr := s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
@@ -57,7 +64,16 @@ func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *
 	if profile := gjson.GetBytes(req.Params.RawArguments, profileArgument); s.several() && profile.Exists() {
 		args.raw(profileArgument, profile.Raw)
 	}
-	approved, err := s.run(byPerson(ctx), &catalog.ApproveRun.Row, args.bytes())
+	given := args.bytes()
+	approved, err := s.run(byPerson(ctx), &catalog.ApproveRun.Row, given)
+	var waits *awaiting
+	if errors.As(err, &waits) { // the person who would confirm it has just decided it
+		confirmed, setErr := sjson.SetBytes(slices.Clone(given), confirmArgument, waits.token)
+		if setErr != nil {
+			return nil, nil, setErr
+		}
+		approved, err = s.run(byPerson(ctx), &catalog.ApproveRun.Row, confirmed)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,17 +98,36 @@ func withTimeout(args json.RawMessage, left time.Duration) json.RawMessage {
 	return shorter
 }
 
-// approvalForm asks for one decision on each. What it quotes is the agent's.
-func approvalForm(pending []gjson.Result) (Question, []string) {
+// pendingOf is what the run waits for, from its record: the answer to the agent is
+// cut to its budget, and a person is asked about all of it.
+func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) []runs.Pending {
+	w, _, err := s.in(row.Name, req.Params.RawArguments)
+	if err != nil {
+		return nil
+	}
+	owner, err := w.runOwner(ctx)
+	if err != nil {
+		return nil
+	}
+	run, _, err := w.runner.Look(ctx, owner, id)
+	if err != nil || run.Status != runs.ApprovalRequired {
+		return nil
+	}
+	return run.Pending()
+}
+
+// approvalForm asks for one decision on each. What it quotes is the agent's; what of
+// it is not shown is said, because it may be what matters.
+func approvalForm(pending []runs.Pending) (Question, []string) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "An agent run asks to use %s. What stands in quotes is the agent's own text.", plural(len(pending), "tool"))
 	var ids, required []string
 	properties := object{}
 	share := max(maxQuestion/(len(pending)+1)-100, 100)
 	for i, p := range pending {
-		ids = append(ids, p.Get("approval_request_id").Str)
+		ids = append(ids, p.ID)
 		name := decisionName(i)
-		fmt.Fprintf(&text, "\n%d. %q on %q with %q", i+1, cutText(p.Get("name").Str, 80), cutText(p.Get("server_label").Str, 80), cutText(p.Get("arguments").String(), share))
+		fmt.Fprintf(&text, "\n%d. %s on %s with %s", i+1, quotedFor(p.Name, 80), quotedFor(p.ServerLabel, 80), quotedFor(string(compactText(p.Arguments)), share))
 		properties.raw(name, fmt.Sprintf(`{"type":"string","enum":["approve","refuse"],"title":"Decision %d"}`, i+1))
 		required = append(required, name)
 	}
@@ -102,6 +137,29 @@ func approvalForm(pending []gjson.Result) (Question, []string) {
 	schema.raw("properties", string(properties.bytes()))
 	schema.texts("required", required)
 	return Question{ID: approvalQuestion, Message: text.String(), Schema: schema.bytes()}, ids
+}
+
+// compactText is JSON without its blanks, or a text as it is.
+func compactText(text string) []byte {
+	if gjson.Valid(text) {
+		return compact(json.RawMessage(text))
+	}
+	return []byte(text)
+}
+
+// quotedFor is a text in quotes, with at most limit bytes between them, and how much
+// is missing.
+func quotedFor(text string, limit int) string {
+	shown, size := 0, 0
+	for shown < len(text) {
+		_, width := utf8.DecodeRuneInString(text[shown:])
+		size += len(strconv.Quote(text[shown:shown+width])) - len(`""`)
+		if size > limit {
+			return fmt.Sprintf("%q (and %d more bytes, which are not shown)", text[:shown], len(text)-shown)
+		}
+		shown += width
+	}
+	return strconv.Quote(text)
 }
 
 func decisionName(i int) string {

@@ -211,9 +211,11 @@ func listedRun(call *catalog.Call, run *runs.Run, status runs.Status) []byte {
 	o.text("created_at", run.Created.Format(time.RFC3339))
 	o.text("updated_at", run.Updated.Format(time.RFC3339))
 	if len(call.Fields) > 0 {
-		record, err := json.Marshal(run)
+		shown := *run
+		shown.State = nil // the backend's own
+		record, err := json.Marshal(&shown)
 		for _, name := range call.Fields {
-			if v := gjson.GetBytes(record, name); err == nil && v.Exists() && name != "state" {
+			if v := gjson.GetBytes(record, name); err == nil && v.Exists() {
 				o.raw(strconv.Quote(name)[1:len(strconv.Quote(name))-1], v.Raw)
 			}
 		}

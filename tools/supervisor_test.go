@@ -289,3 +289,95 @@ func TestForgedApproval(t *testing.T) {
 		}
 	})
 }
+
+// asksFor is an answer that waits for n approvals, with arguments of that size.
+func asksFor(n, size int) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(`{"type":"mcp_approval_request","id":"ask_%d","name":"search","server_label":"web","arguments":"{\"q\": \"%s\", \"drop\": true}"}`, i+1, strings.Repeat("x", size))
+	}
+	return `{"id":"resp_1","status":"completed","output":[` + strings.Join(items, ",") + `]}`
+}
+
+// A person decides on everything that a run waits for, also where the answer to the
+// agent has no room for it, and is told what of it is not shown.
+func TestPersonIsAskedAboutAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := gatewayOf(finishedAnswer, asksFor(3, 3000), finishedAnswer)
+		s := newServer(t, api, func(c *Config) { c.Approvals, c.ResultTokens = ApprovalsElicit, 200 })
+		id := startRun(t, s, `{"input":"x"}`)
+		a := clientOfRuns(t, s)
+		a.initialize(`{"elicitation":{"form":{}}}`)
+		a.waitRun(1, id, "")
+		asked := a.receive()
+		message := asked.Get("params.message").Str
+		if shown := strings.Count(message, "more bytes, which are not shown"); shown != 3 || len(message) > maxQuestion {
+			t.Errorf("%d of 3 say that they are cut, in %d bytes: %s", shown, len(message), message)
+		}
+		a.send(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"decision":"approve","decision_2":"refuse","decision_3":"approve"}}}`, asked.Get("id").Raw)
+		if answer := a.receive().Get("result.content.0.text").Str; gjson.Get(answer, "status").Str != "completed" {
+			t.Errorf("answered %s", answer)
+		}
+		calls := api.seen()
+		for _, want := range []string{`"approval_request_id":"ask_1","approve":true`, `"approval_request_id":"ask_2","approve":false`, `"approval_request_id":"ask_3","approve":true`} {
+			if !strings.Contains(strings.Join(calls, "\n"), want) {
+				t.Errorf("%s was not sent", want)
+			}
+		}
+	})
+}
+
+func TestQuotedFor(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                         `""`,
+		"short":                    `"short"`,
+		strings.Repeat("x", 30):    `"xxxxxxxxxx" (and 20 more bytes, which are not shown)`,
+		strings.Repeat(`"`, 12):    `"\"\"\"\"\"" (and 7 more bytes, which are not shown)`,
+		strings.Repeat("\x00", 40): `"\x00\x00" (and 38 more bytes, which are not shown)`,
+	} {
+		if got := quotedFor(text, 10); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A policy that asks for confirmation does not ask the person twice, and does not
+// leave a run that nobody can approve.
+func TestApprovalUnderConfirmation(t *testing.T) {
+	under := underPolicy(t, "tools: {supervisor_approve: confirm}")
+	synctest.Test(t, func(t *testing.T) {
+		api := gatewayOf("", pendingAnswer, finishedAnswer)
+		s := newServer(t, api, func(c *Config) { under(c); c.Approvals = ApprovalsElicit })
+		id := startRun(t, s, `{"input":"x"}`)
+		wantError(t, s, "supervisor_wait_run", `{"run_id":"run_x"}`, catalog.Missing)
+		a := clientOfRuns(t, s)
+		a.initialize(`{"elicitation":{"form":{}}}`)
+		a.waitRun(1, id, "")
+		a.send(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"decision":"approve"}}}`, a.asked())
+		if answer := a.receive().Get("result.content.0.text").Str; gjson.Get(answer, "status").Str != "completed" {
+			t.Errorf("answered %s", answer)
+		}
+	})
+}
+
+// What a backend keeps for itself is not listed, under whatever name.
+func TestListedRunsKeepTheirState(t *testing.T) {
+	s := newServer(t, gatewayOf("", queuedAnswer), nil)
+	id := startRun(t, s, `{"input":"one"}`)
+	owner, err := s.workspaces[0].runOwner(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, _, err := s.workspaces[0].runner.Look(t.Context(), owner, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.State = json.RawMessage(`{"session":"kept-private"}`)
+	if err := run.Save(); err != nil {
+		t.Fatal(err)
+	}
+	all := succeed(t, s, "supervisor_list_runs", `{"fields":["state","state.session","@this","owner.user"]}`)
+	if strings.Contains(all, "kept-private") {
+		t.Errorf("it is shown: %s", all)
+	}
+}
