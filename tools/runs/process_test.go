@@ -103,7 +103,7 @@ func play(role []string) {
 					out.Lock()
 					fmt.Println(n) // before anything else
 					out.Unlock()
-					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 					_, _ = r.Start(ctx, gatewayUser, "", marked(n))
 					cancel()
 				}

@@ -116,9 +116,15 @@ func (r *Runner) Look(ctx context.Context, owner Owner, id string) (run *Run, lo
 			return latest, nil, nil
 		}
 	case err != nil:
-		return run, err, nil // seen, but not written down
+		return run, notKept(run, err), nil // seen, but not written down
 	}
 	return run, nil, nil
+}
+
+// notKept says so without the path of the record.
+func notKept(run *Run, err error) error {
+	return &catalog.Error{Kind: catalog.Internal, Err: err, Message: "run " + run.ID + ": what came of it cannot be written down: " + fault(err),
+		Advice: "The person who runs this server must make its state directory writable."}
 }
 
 // differ reports whether a look brought news.
@@ -297,8 +303,7 @@ func (r *Run) Pending() []Pending {
 // Cancel stops a run, or at least the looking at it. The answer tells which: a run
 // that is Cancelled was stopped, one that is Abandoned may go on in the service.
 func (r *Runner) Cancel(ctx context.Context, owner Owner, id string) (*Run, error) {
-	run, err := r.settled(ctx, owner, id)
-	if err != nil {
+	if _, err := r.settled(ctx, owner, id); err != nil {
 		return nil, err
 	}
 	unlock, err := r.Registry.lock(ctx, owner, id)
@@ -306,7 +311,8 @@ func (r *Runner) Cancel(ctx context.Context, owner Owner, id string) (*Run, erro
 		return nil, err
 	}
 	defer unlock()
-	if run, err = r.Registry.get(owner, id); err != nil || run.Status.Ended() {
+	run, err := r.Registry.get(owner, id)
+	if err != nil || run.Status.Ended() {
 		return run, err
 	}
 	if run.Status == ApprovalRequired { // the response is complete: nothing runs

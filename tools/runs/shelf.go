@@ -201,6 +201,24 @@ func (f files) sweep(now time.Time, keep time.Duration) {
 			_ = os.Remove(filepath.Join(f.dir, "locks", id+heldSuffix))
 		}
 	}
+	f.sweepLocks(now, keep)
+}
+
+// sweepLocks removes the locks of runs that left no record: their start was refused.
+func (f files) sweepLocks(now time.Time, keep time.Duration) {
+	entries, err := os.ReadDir(filepath.Join(f.dir, "locks"))
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		id := strings.TrimSuffix(entry.Name(), heldSuffix)
+		if !validID(id) || now.Sub(began(id)) < keep {
+			continue
+		}
+		if _, err := os.Lstat(f.path(id)); errors.Is(err, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(f.dir, "locks", entry.Name()))
+		}
+	}
 }
 
 // memory keeps records as long as the process lives.

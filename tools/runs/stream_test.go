@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,4 +163,41 @@ func TestStreamRefusedAndCancelled(t *testing.T) {
 			t.Errorf("kept as %s", kept.Status)
 		}
 	})
+}
+
+// A stream without an end fills no memory: what is beyond the bound is not kept.
+func TestStreamWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stream strings.Builder
+		stream.WriteString(created)
+		for range 12 {
+			stream.WriteString(done(strings.Replace(outputItem, "42", strings.Repeat("x", 1<<20), 1)))
+		}
+		r := supervised(t.TempDir(), &gateway{answers: map[string][]answer{posts: {{stream: io.NopCloser(strings.NewReader(stream.String()))}}}})
+		request := task()
+		request.Stream = true
+		run := mustStart(t, r, request)
+		run, _, err := r.Wait(t.Context(), gatewayUser, run.ID, func(*Run) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 0
+		for _, item := range run.Items {
+			size += len(item)
+		}
+		if len(run.Items) != 12 || size > maxItemsBytes+4096 {
+			t.Errorf("%d items of %d bytes", len(run.Items), size)
+		}
+		r.Registry.Close(t.Context())
+	})
+}
+
+// A look whose outcome cannot be written down says so, without a path.
+func TestLookThatCannotBeKept(t *testing.T) {
+	run := &Run{ID: "run_1"}
+	err := notKept(run, &os.PathError{Op: "open", Path: "/home/ana/state", Err: os.ErrPermission})
+	checkError(t, err, catalog.Internal, "run_1", "permission denied", "writable")
+	if strings.Contains(err.Error(), "/home") {
+		t.Error(err)
+	}
 }

@@ -163,6 +163,9 @@ func (s *Supervisor) Poll(ctx context.Context, run *Run) error {
 		why := "the service does not know it any more: results are kept for at most 30 days, and not forever where the Supervisor API was switched off"
 		run.End(Expired, &Failure{Code: "not_found", Message: why})
 		return nil
+	case e != nil && age > supervisorLimit+supervisorSlack && noSupervisor(e, run):
+		run.End(Expired, &Failure{Code: "not_found", Message: "the Supervisor API was switched off in this workspace, and what came of the run went with it: " + e.Message})
+		return nil
 	case err != nil:
 		return err
 	case !gjson.ValidBytes(answer.Body) || !gjson.GetBytes(answer.Body, "status").Exists():

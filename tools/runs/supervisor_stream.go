@@ -156,7 +156,7 @@ func (f *follower) item(item gjson.Result) {
 	raw := json.RawMessage([]byte(item.Raw))
 	f.written = 0
 	f.update(func(r *Run) {
-		r.Items = append(r.Items, raw)
+		r.Items = keep(r.Items, raw) // a stream has no end of its own
 		r.Doing = ""
 	})
 }

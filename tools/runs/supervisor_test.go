@@ -84,6 +84,8 @@ func TestEnds(t *testing.T) {
 		"not found yet":     {look: []answer{failing(catalog.Missing, 404, "", "no such response")}, after: time.Second, status: Queued},
 		"gateway down long": {look: []answer{failing(catalog.Down, 503, "", "no")}, after: time.Hour, status: Queued},
 		"feature gone":      {look: []answer{{err: &catalog.Error{Kind: catalog.Missing, Status: 404, Code: "FEATURE_DISABLED", MissingRoute: true, Message: "off"}}}, status: Expired, says: "not know"},
+		"switched off":      {look: []answer{failing(catalog.Down, 501, "", "no more")}, after: 33 * time.Minute, status: Expired, says: "switched off"},
+		"off for a moment":  {look: []answer{failing(catalog.Down, 501, "", "no more")}, after: time.Minute, status: Queued},
 		"no usage details":  {look: []answer{{body: `{"id":"r","status":"completed","output":[` + textItem1 + `],"usage":{"input_tokens":1}}`}}, status: Completed, items: 1},
 		"refusal":           {look: []answer{response("r", "completed", `{"type":"message","id":"m","role":"assistant","content":[{"type":"refusal","refusal":"no"}]}`)}, status: Completed, items: 1},
 		"asks":              {look: []answer{response("r", "completed", callItem, outputItem, request1)}, status: ApprovalRequired, items: 3},
