@@ -39,7 +39,7 @@ func TestDemo(t *testing.T) {
 	if n := strings.Count(out, "\n"); n > 115 {
 		t.Errorf("%d lines are too many to read", n)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute { // 4 s where nothing else runs
 		t.Errorf("it took %v", took)
 	}
 	for _, dir := range []string{home, temporary} {
