@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +31,11 @@ const (
 	GenieTime = 300 * time.Second
 	OtherTime = 60 * time.Second
 
-	maxPages = 20               // of a list of tools
-	maxWait  = 10 * time.Second // for a turn that a server asks to wait for
+	maxPages  = 20               // of a list of tools
+	maxTools  = 1000             // in it
+	maxListed = 4 << 20          // bytes of it
+	minToken  = 8                // bytes; what is shorter is in any text
+	maxWait   = 10 * time.Second // for a turn that a server asks to wait for
 )
 
 // Turns makes requests wait their turn; *rate.Limiter is one.
@@ -76,6 +80,7 @@ type Client struct {
 	mu      sync.Mutex
 	session *session
 
+	token    atomic.Pointer[string] // that was last sent
 	requests atomic.Int64
 	relays   sync.Map // progress token -> func(string)
 }
@@ -113,6 +118,7 @@ func (c *Client) Tools(ctx context.Context) ([]json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	var tools []json.RawMessage
+	size := 0
 	params := json.RawMessage(`{}`)
 	for range maxPages {
 		result, err := c.patiently(ctx, "tools/list", params, true)
@@ -123,19 +129,24 @@ func (c *Client) Tools(ctx context.Context) ([]json.RawMessage, error) {
 		if !list.IsArray() {
 			return nil, &catalog.Error{Kind: catalog.Down, Message: "the answer to tools/list has no tools in it", Advice: "Check that the address is that of an MCP server."}
 		}
+		full := false
 		list.ForEach(func(_, tool gjson.Result) bool {
+			if size += len(tool.Raw); size > maxListed || len(tools) == maxTools {
+				full = true
+				return false
+			}
 			tools = append(tools, json.RawMessage(tool.Raw))
 			return true
 		})
 		next := gjson.GetBytes(result, "nextCursor")
-		if next.Str == "" {
-			return tools, nil
+		if next.Str == "" || full {
+			return tools, nil // more than that nobody can use
 		}
 		if params, err = sjson.SetBytes([]byte(`{}`), "cursor", next.Str); err != nil {
 			return nil, err
 		}
 	}
-	return tools, nil // more than anybody can use
+	return tools, nil
 }
 
 // Call calls a tool. Params are those of tools/call: name, arguments, _meta; the
@@ -216,7 +227,7 @@ func (c *Client) send(ctx context.Context, method string, params json.RawMessage
 		case answer.Error != nil:
 			return nil, c.refusal(answer.Error)
 		default:
-			return answer.Result, nil
+			return json.RawMessage(c.hideToken(string(answer.Result))), nil
 		}
 	}
 }
@@ -298,7 +309,16 @@ func (c *Client) notified(n mcp.JSONRPCNotification) {
 		token, _ := n.Params.AdditionalFields["progressToken"].(string)
 		message, _ := n.Params.AdditionalFields["message"].(string)
 		if relay, ok := c.relays.Load(token); ok && message != "" {
-			relay.(func(string))(message)
+			relay.(func(string))(c.hideToken(message))
 		}
 	}
+}
+
+// hideToken takes the token out of what a server says: one that sends requests back
+// to whoever made them would give it to the model.
+func (c *Client) hideToken(text string) string {
+	if token := c.token.Load(); token != nil && len(*token) >= minToken {
+		return strings.ReplaceAll(text, *token, "(the token)")
+	}
+	return text
 }

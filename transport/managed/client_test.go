@@ -491,3 +491,60 @@ func TestChangedToolsAreHeardOf(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestListsWithoutEnd: a list is cut where nobody could use more of it.
+func TestListsWithoutEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		tool        string
+		count, want int
+	}{
+		"many tools": {`{"name":"a"}`, maxTools, maxTools},
+		"long tools": {`{"name":"a","description":"` + strings.Repeat("x", maxListed/4) + `"}`, 3, 3},
+	} {
+		u := newUpstream(t)
+		u.before = func(w http.ResponseWriter, r *http.Request, method string) bool {
+			if method != "tools/list" {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"tools":[%s],"nextCursor":"more"}}`, strings.TrimSuffix(strings.Repeat(test.tool+",", test.count), ","))
+			return true
+		}
+		tools, err := u.client(t, nil).Tools(t.Context())
+		if err != nil || len(tools) != test.want || u.seen("tools/list") != 2 {
+			t.Errorf("%s: %d tools of %d pages, %v", name, len(tools), u.seen("tools/list"), err)
+		}
+	}
+}
+
+// TestTokenIsNotToldAgain: a server that sends the token back gives it to nobody.
+func TestTokenIsNotToldAgain(t *testing.T) {
+	u := newUpstream(t)
+	answer := ""
+	u.before = func(w http.ResponseWriter, r *http.Request, method string) bool {
+		if method != "tools/call" && method != "tools/list" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,%s}`, strings.ReplaceAll(answer, "TOKEN", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
+		return true
+	}
+	c := u.client(t, func(config *Config) { config.SignInHosts = []string{"w.example.com"} })
+	answer = `"result":{"content":[{"type":"text","text":"you sent TOKEN"}]}`
+	if result, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil); err != nil || gjson.GetBytes(result, "content.0.text").Str != "you sent (the token)" {
+		t.Errorf("%s, %v", result, err)
+	}
+	answer = `"result":{"tools":[{"name":"a","description":"TOKEN"}]}`
+	if tools, err := c.Tools(t.Context()); err != nil || len(tools) != 1 || strings.Contains(string(tools[0]), "secret-token") {
+		t.Errorf("%s, %v", tools, err)
+	}
+	for _, answer = range []string{
+		`"error":{"code":-32001,"message":"TOKEN is not liked"}`,
+		`"error":{"code":-32042,"message":"TOKEN","data":{"elicitations":[{"url":"https://w.example.com/?t=TOKEN"}]}}`,
+	} {
+		_, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil)
+		if e := catalog.AsError(err); err == nil || strings.Contains(e.Message+e.Advice+e.SignInURL, "secret-token") {
+			t.Errorf("%v", err)
+		}
+	}
+}

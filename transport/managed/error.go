@@ -140,7 +140,7 @@ const (
 // refusal explains an error of MCP. What is not known is a refusal, with its
 // message: service policies have forms that nobody has written down.
 func (c *Client) refusal(rpc *mcp.JSONRPCErrorDetails) error {
-	message := said(rpc.Message, "")
+	message := said(c.hideToken(rpc.Message), "")
 	e := &catalog.Error{Kind: catalog.Forbidden, Message: "it refuses: " + message, Quoted: true, Code: strconv.Itoa(rpc.Code),
 		Advice: "This is the server's own refusal; a policy of the workspace may stand behind it."}
 	switch lower := strings.ToLower(rpc.Message); {
@@ -149,7 +149,7 @@ func (c *Client) refusal(rpc *mcp.JSONRPCErrorDetails) error {
 		if err != nil {
 			data = nil
 		}
-		return c.signIn(gjson.GetBytes(data, "elicitations.#.url").Array(), message)
+		return c.signIn(gjson.Get(c.hideToken(string(data)), "elicitations.#.url").Array(), message)
 	case rpc.Code == codeNotAllowed:
 		e.Advice = "The configuration of the MCP service leaves this tool out; whoever manages the service can let it in."
 	case (rpc.Code == mcp.INVALID_PARAMS || rpc.Code == mcp.METHOD_NOT_FOUND) && (strings.Contains(lower, "unknown tool") || strings.Contains(lower, "not found")):

@@ -115,6 +115,7 @@ func (g *gate) send(req *http.Request) (*http.Response, string, error) {
 			out.Header[name] = values
 		}
 	}
+	g.client.token.Store(&token)
 	out.Header.Set("Authorization", "Bearer "+token)
 	out.Header.Set("User-Agent", config.UserAgent(ctx))
 	if config.WorkspaceID != "" {
