@@ -234,3 +234,42 @@ func TestMetaIsOffered(t *testing.T) {
 		t.Errorf("%s, %v", params, err)
 	}
 }
+
+// TestSchemasThatReadersSeeDifferently: what one reader overlooks another believes,
+// and one odd schema makes clients refuse the whole list.
+func TestSchemasThatReadersSeeDifferently(t *testing.T) {
+	for given, want := range map[string]string{
+		`{"type":"object","anyOf":[],"anyOf":[{}],"any\u004ff":[{}],"properties":{}}`:          `{"type":"object","properties":{}}`,
+		`{"type":"object","type":"array","properties":{"a":{}},"properties":5}`:                `{"type":"object","properties":{"a":{}}}`,
+		`{"properties":{"a":true,"b":5,"c":{"type":"string"}},"required":["c"]}`:               `{"properties":{"a":{},"b":{},"c":{"type":"string"}},"required":["c"],"type":"object"}`,
+		`{"properties":{"a":{}},"required":"a"}`:                                               `{"properties":{"a":{}},"type":"object"}`,
+		`{"properties":{"a":{}},"required":[1]}`:                                               `{"properties":{"a":{}},"type":"object"}`,
+		`{"properties":{"a":{"anyOf":[{"$ref":"https://elsewhere/x"}]}}}`:                      `{"type":"object","properties":{}}`,
+		`{"type":"object","properties":{"a\"b":{"type":"string"}}}`:                            `{"type":"object","properties":{"a\"b":{"type":"string"}}}`,
+		`{"type":"object","$ref":"#/$defs/x","properties":{},"$defs":{"x":{"type":"object"}}}`: `{"type":"object","properties":{},"$defs":{"x":{"type":"object"}}}`,
+	} {
+		if tool, _ := toolOf(t, "gh=service/system.ai.github", `{"name":"do","inputSchema":`+given+`}`); string(tool.listed.RawInputSchema) != want {
+			t.Errorf("%s became %s", given, tool.listed.RawInputSchema)
+		}
+	}
+}
+
+// TestNamesWithTwoUnderscores: scopes are asked about the function that is called.
+func TestNamesWithTwoUnderscores(t *testing.T) {
+	for _, test := range []struct{ spec, tool, want string }{
+		{"fn=functions/main/tools", "main__tools__price", "main.tools.price"},
+		{"fn=functions/main/tools", "main__tools__drop__all", "main.tools.drop__all"},
+		{"fn=functions/main/tools", "MAIN__TOOLS__f", "main.tools.f"},
+		{"fn=functions/main/my__own", "main__my__own__f", "main.my__own.f"},
+		{"fn=functions/main/tools", "main__hr__f", "main.hr.f"},
+		{"kb=vector-search/main/kb/a__b", "main__kb__a__b", "main.kb.a__b"},
+	} {
+		m, err := ParseManaged(test.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.touches(test.tool, nil); len(got) != 1 || got[0].ID != test.want {
+			t.Errorf("%s of %s is about %v, want %s", test.tool, test.spec, got, test.want)
+		}
+	}
+}

@@ -67,6 +67,7 @@ func (m ManagedServer) managedTools(listed []json.RawMessage, warn func(string))
 }
 
 func (m ManagedServer) managedTool(ours, name string, tool gjson.Result, warn func(string)) *managedTool {
+	name = strings.Clone(name) // else it keeps all that the server said
 	t := &managedTool{upstream: name}
 	effect := m.effect(name, tool.Get("annotations"))
 	schema, ok := managedSchema(tool.Get("inputSchema"))
@@ -80,7 +81,7 @@ func (m ManagedServer) managedTool(ours, name string, tool gjson.Result, warn fu
 			}
 		}
 	}
-	title := managedText(tool.Get("title").Str, 60)
+	title := strings.Clone(managedText(tool.Get("title").Str, 60))
 	t.row = catalog.Foreign(catalog.Row{
 		Name: ours, Title: title, Group: catalog.Managed, Effect: effect, Method: "POST", Path: cmp.Or(m.Path(), "/mcp"), Needs: m.Needs(),
 		Object: "tool " + managedText(name, 200) + " of " + m.String(), Did: "called {}",
@@ -156,25 +157,38 @@ func managedSchema(given gjson.Result) (schema json.RawMessage, ok bool) {
 	if !given.IsObject() || len(given.Raw) > maxManagedIn || deeper(given.Raw, maxManagedDepth) {
 		return bare, false
 	}
-	if kind := given.Get("type"); kind.Exists() && kind.Str != "object" {
-		return bare, false
-	}
-	if p := given.Get("properties"); p.Exists() && !p.IsObject() {
-		return bare, false
-	}
 	clean, _ := catalog.CleanJSON([]byte(given.Raw))
-	schema = slices.Clone(clean)
-	var err error
-	for _, key := range []string{"$schema", "$id", "anyOf", "oneOf", "allOf", "not", "enum", "if", "then", "else"} {
-		if gjson.GetBytes(schema, key).Exists() {
-			if schema, err = sjson.DeleteBytes(schema, key); err != nil {
+	root := gjson.ParseBytes(clean)
+	if refersElsewhere(root) {
+		return bare, false
+	}
+	var o object
+	for _, m := range schemaMembers(root) {
+		switch m.name {
+		case "$schema", "$id", "anyOf", "oneOf", "allOf", "not", "enum", "if", "then", "else", "$ref", "$dynamicRef":
+			continue
+		// For these clients refuse the whole list.
+		case "type":
+			if m.value.Str != "object" {
 				return bare, false
 			}
+		case "properties":
+			if !m.value.IsObject() {
+				return bare, false
+			}
+			m.raw = managedProperties(m.value)
+		case "required":
+			if !m.value.IsArray() || slices.ContainsFunc(m.value.Array(), func(v gjson.Result) bool { return v.Type != gjson.String }) {
+				continue
+			}
 		}
+		m.appendTo(&o)
 	}
-	for path, value := range map[string]string{"type": `"object"`, "properties": `{}`} {
-		if !gjson.GetBytes(schema, path).Exists() {
-			if schema, err = sjson.SetRawBytes(schema, path, []byte(value)); err != nil {
+	schema = o.bytes()
+	for _, missing := range []schemaMember{{name: "type", raw: `"object"`}, {name: "properties", raw: `{}`}} {
+		if !gjson.GetBytes(schema, missing.name).Exists() {
+			var err error
+			if schema, err = sjson.SetRawBytes(schema, missing.name, []byte(missing.raw)); err != nil {
 				return bare, false
 			}
 		}
@@ -183,6 +197,63 @@ func managedSchema(given gjson.Result) (schema json.RawMessage, ok bool) {
 		return bare, false
 	}
 	return schema, true
+}
+
+// schemaMember is one of a JSON object.
+type schemaMember struct {
+	name  string
+	value gjson.Result
+	raw   string
+}
+
+// appendTo writes the member, whatever its name has in it.
+func (m schemaMember) appendTo(o *object) {
+	quoted := appendText(nil, m.name)
+	o.raw(string(quoted[1:len(quoted)-1]), m.raw)
+}
+
+// schemaMembers are those of an object, each name once: readers differ on which of two
+// they believe.
+func schemaMembers(of gjson.Result) []schemaMember {
+	var all []schemaMember
+	seen := map[string]bool{}
+	of.ForEach(func(key, value gjson.Result) bool {
+		if name := key.String(); !seen[name] {
+			seen[name] = true
+			all = append(all, schemaMember{name, value, value.Raw})
+		}
+		return true
+	})
+	return all
+}
+
+// managedProperties are the properties of an input schema in the one form that MCP
+// lets them have: each is an object, never true or false.
+func managedProperties(given gjson.Result) string {
+	var o object
+	for _, p := range schemaMembers(given) {
+		if !p.value.IsObject() {
+			p.raw = `{}`
+		}
+		p.appendTo(&o)
+	}
+	return string(o.bytes())
+}
+
+// refersElsewhere reports a reference to another document, which a client might
+// fetch.
+func refersElsewhere(schema gjson.Result) bool {
+	found := false
+	schema.ForEach(func(key, value gjson.Result) bool {
+		switch name := key.String(); {
+		case (name == "$ref" || name == "$dynamicRef") && value.Type == gjson.String:
+			found = !strings.HasPrefix(value.String(), "#")
+		case value.IsObject() || value.IsArray():
+			found = refersElsewhere(value)
+		}
+		return !found
+	})
+	return found
 }
 
 // deeper reports brackets nested deeper than limit. Those in strings count too:
@@ -237,7 +308,7 @@ func (m ManagedServer) declared(tool string) []catalog.Touch {
 // touches are the objects of one call, which policies narrow.
 func (m ManagedServer) touches(tool string, args map[string]json.RawMessage) []catalog.Touch {
 	text := func(name string) string { return gjson.ParseBytes(args[name]).String() }
-	full := strings.ReplaceAll(tool, "__", ".")
+	full := m.fullName(tool)
 	var warehouse []catalog.Touch
 	if id := text("warehouse_id"); id != "" {
 		warehouse = []catalog.Touch{{Scope: catalog.ScopeWarehouses, ID: id}}
@@ -257,4 +328,16 @@ func (m ManagedServer) touches(tool string, args map[string]json.RawMessage) []c
 		return []catalog.Touch{{Scope: catalog.ScopeAgents, ID: "apps/" + m.Name}}
 	}
 	return warehouse
+}
+
+// fullName is the function or index that a tool stands for. What is behind the
+// schema is its name, even where that has two underscores in it.
+func (m ManagedServer) fullName(tool string) string {
+	if segments := m.segments(); len(segments) >= 2 {
+		schema := segments[0] + "__" + segments[1] + "__"
+		if len(tool) > len(schema) && strings.EqualFold(tool[:len(schema)], schema) {
+			return segments[0] + "." + segments[1] + "." + tool[len(schema):]
+		}
+	}
+	return strings.ReplaceAll(tool, "__", ".")
 }
