@@ -140,17 +140,18 @@ func (f *federated) view() *managedView {
 	return v
 }
 
-// listed is what is known of the tools, and what to wait for when they were never
-// listed. What is old is asked for again in the background.
+// listed is what is known of the tools, and what to wait for when the server was never
+// heard of. What is old is asked for again in the background.
 func (f *federated) listed(ctx context.Context) (tools map[string]*managedTool, first <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := f.view()
-	age := f.now().Sub(v.asked)
-	if v.stale || v.asked.IsZero() || v.err == nil && age >= listedFor || v.err != nil && age >= listRetry {
+	never, age := v.asked.IsZero(), f.now().Sub(v.asked)
+	// A server that says with every list that it has changed must not keep clients busy.
+	if never || v.stale && age >= listAgain || v.err == nil && age >= listedFor || v.err != nil && age >= listRetry {
 		f.load(ctx, v)
 	}
-	if !v.known {
+	if never {
 		first = v.loading
 	}
 	return v.tools, first
@@ -201,18 +202,29 @@ func (f *federated) load(ctx context.Context, v *managedView) {
 	f.w.background.Go(func() {
 		defer cancel()
 		defer close(done)
-		raw, err := v.upstream.Tools(ctx)
-		f.loaded(v, raw, err)
+		f.loaded(v, func() (tools map[string]*managedTool, err error) {
+			defer func() { // what a server says must not end this process
+				if p := recover(); p != nil {
+					err = f.root.panicked(f.Prefix, p)
+				}
+			}()
+			raw, err := v.upstream.Tools(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return f.managedTools(raw, func(problem string) { f.logger().Warn("a tool of an MCP server: " + problem) }), nil
+		})
 	})
 }
 
+func (f *federated) logger() *zap.Logger {
+	return f.root.log.With(zap.String("prefix", f.Prefix), zap.String("server", f.String()))
+}
+
 // loaded takes a list over and tells clients when it is another one.
-func (f *federated) loaded(v *managedView, raw []json.RawMessage, err error) {
-	log := f.root.log.With(zap.String("prefix", f.Prefix), zap.String("server", f.String()))
-	var tools map[string]*managedTool
-	if err == nil {
-		tools = f.managedTools(raw, func(problem string) { log.Warn("a tool of an MCP server: " + problem) })
-	}
+func (f *federated) loaded(v *managedView, list func() (map[string]*managedTool, error)) {
+	log := f.logger()
+	tools, err := list()
 	f.mu.Lock()
 	failed := v.err != nil
 	v.loading, v.asked, v.err = nil, f.now(), err
@@ -339,7 +351,9 @@ func (fed *federation) beforeCall(ctx context.Context, _ any, req *mcp.CallToolR
 	// The call says why its server cannot be asked, instead of "not found".
 	f.mu.Lock()
 	room := len(f.added) < 2*maxManagedTools
-	f.added[req.Params.Name] = f.added[req.Params.Name] || room
+	if room {
+		f.added[req.Params.Name] = true
+	}
 	f.mu.Unlock()
 	if room {
 		f.register([]string{req.Params.Name}, nil)

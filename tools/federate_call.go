@@ -118,7 +118,8 @@ func (s *Server) relay(ctx context.Context, call *catalog.Call) ([]byte, error) 
 // says which ones may be used.
 func (f *federated) warehouseNamed(ctx context.Context, call *catalog.Call, t *managedTool) error {
 	rules := rulesOf(ctx)
-	if rules == nil || !slices.Contains(t.moved, "warehouse_id") || call.Args["warehouse_id"] != nil || !rules.Narrows(catalog.ScopeWarehouses) {
+	picks := slices.ContainsFunc(f.metaArguments(t.upstream), func(a metaArgument) bool { return a.name == "warehouse_id" })
+	if named := gjson.ParseBytes(call.Args["warehouse_id"]).String() != ""; rules == nil || !picks || named || !rules.Narrows(catalog.ScopeWarehouses) {
 		return nil
 	}
 	return &catalog.Error{Kind: catalog.Denied, Message: call.About() + ": the policy says which warehouses may be used, and the call names none",
@@ -188,14 +189,17 @@ func (s *Server) relayed(call *catalog.Call, result json.RawMessage) ([]byte, er
 	var o object
 	room := s.room()
 	cut := false
-	switch {
-	case structured.Raw != "" && text != "":
-		o.untrusted("result", "text")
-	case structured.Raw != "":
-		o.untrusted("result")
-	default:
-		o.untrusted("text")
+	var foreign []string
+	if structured.Raw != "" {
+		foreign = append(foreign, "result")
 	}
+	if text != "" || structured.Raw == "" {
+		foreign = append(foreign, "text")
+	}
+	if len(others) > 0 {
+		foreign = append(foreign, "not_shown") // types and addresses are theirs, too
+	}
+	o.untrusted(foreign...)
 	if structured.Raw != "" {
 		whole := json.RawMessage(structured.Raw)
 		if text != "" {
@@ -232,7 +236,8 @@ func managedContent(content gjson.Result) (text string, others []string) {
 		case kind == "resource" && block.Get("resource.text").Exists():
 			parts = append(parts, block.Get("resource.text").Str)
 		case len(others) < 20:
-			others = append(others, managedText(fmt.Sprintf("%s %s %s, %d bytes", kind, block.Get("mimeType").Str, block.Get("uri").Str, len(block.Raw)), 200))
+			address, _, _ := strings.Cut(block.Get("uri").Str, "?") // what is behind it may let in whoever has it
+			others = append(others, managedText(fmt.Sprintf("%s %s %s, %d bytes", kind, block.Get("mimeType").Str, address, len(block.Raw)), 200))
 		}
 		return true
 	})

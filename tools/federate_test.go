@@ -637,3 +637,112 @@ func TestEachUserHasASession(t *testing.T) {
 		t.Errorf("%d sessions for two users", opened)
 	}
 }
+
+// TestWarehouseWithoutAName: an empty name is none, however it is given and whatever
+// the server declares.
+func TestWarehouseWithoutAName(t *testing.T) {
+	q := &fakeUpstream{call: saying("{}"), list: func(context.Context) ([]json.RawMessage, error) {
+		return []json.RawMessage{
+			json.RawMessage(`{"name":"execute_sql_read_only","inputSchema":{"type":"object","properties":{"query":{"type":"string"}}}}`),
+			json.RawMessage(`{"name":"execute_sql","inputSchema":{"type":"object","properties":{"query":{"type":"string"},"warehouse_id":{"type":"string"}}}}`),
+		}, nil
+	}}
+	p, err := policy.Parse("p.yaml", []byte("default: full\nscopes: {warehouses: [w1]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := mcpClient(t, federating(t, map[string]*fakeUpstream{"q=sql": q}, func(cfg *Config) { cfg.Policies = onePolicy{p} }))
+	for _, tool := range []string{"q_execute_sql_read_only", "q_execute_sql"} {
+		for _, given := range []string{``, `,"warehouse_id":""`, `,"warehouse_id":null`} {
+			if text, failed := use(t, c, tool, `{"query":"SELECT 1"`+given+`}`); !failed || gjson.Get(text, "error.kind").Str != "denied" {
+				t.Errorf("%s with %q: %s", tool, given, text)
+			}
+		}
+		if text, failed := use(t, c, tool, `{"query":"SELECT 1","warehouse_id":"w1"}`); failed {
+			t.Error(text)
+		}
+	}
+	if got := q.calls(); len(got) != 2 {
+		t.Error(got)
+	}
+}
+
+// TestChangesWithoutEnd: a server whose list is another one each time, and that says
+// so each time, is not asked for every list of ours.
+func TestChangesWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fn := &fakeUpstream{}
+		n := 0
+		fn.list = func(ctx context.Context) ([]json.RawMessage, error) {
+			n++
+			fn.changed()
+			return listing(fmt.Sprintf("f%d", n))(ctx)
+		}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": fn}, nil)
+		c := mcpClient(t, s)
+		for range 30 {
+			foreignTools(t, c)
+			synctest.Wait()
+		}
+		if fn.asked != 1 {
+			t.Errorf("it was asked %d times within %s", fn.asked, listAgain)
+		}
+		time.Sleep(listAgain)
+		foreignTools(t, c)
+		synctest.Wait()
+		if got := fmt.Sprint(foreignTools(t, c)); fn.asked != 2 || got != "[fn_f2]" {
+			t.Errorf("%d times: %s", fn.asked, got)
+		}
+		s.Wait(t.Context())
+	})
+}
+
+// TestHangingServerIsWaitedForOnce: lists wait for it only until it has failed once.
+func TestHangingServerIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := &fakeUpstream{list: func(ctx context.Context) ([]json.RawMessage, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": hung}, nil)
+		c := mcpClient(t, s)
+		for i, want := range []time.Duration{listPatience, 0, 0} {
+			began := time.Now()
+			foreignTools(t, c)
+			if took := time.Since(began); took != want {
+				t.Errorf("list %d took %s, want %s", i, took, want)
+			}
+			time.Sleep(listTime + listRetry)
+			synctest.Wait()
+		}
+		if hung.asked != 3 {
+			t.Errorf("it was asked %d times", hung.asked)
+		}
+		s.Wait(t.Context())
+	})
+}
+
+// TestFaultWhileListing: it costs the tools of that server, not the process.
+func TestFaultWhileListing(t *testing.T) {
+	bad := &fakeUpstream{list: func(context.Context) ([]json.RawMessage, error) { panic("no such luck") }}
+	s := federating(t, map[string]*fakeUpstream{"bad=functions/main/bad": bad, "fn=functions/main/tools": {list: listing("f")}}, nil)
+	c := mcpClient(t, s)
+	if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_f]" {
+		t.Error(got)
+	}
+	if text, failed := use(t, c, "bad_f", `{}`); !failed || gjson.Get(text, "error.kind").Str != "internal" || strings.Contains(text, "luck") {
+		t.Error(text)
+	}
+}
+
+// TestWhatIsNotShownIsTheirs: types and addresses are the server's words, and an
+// address without its query lets nobody in.
+func TestWhatIsNotShownIsTheirs(t *testing.T) {
+	fn := &fakeUpstream{list: listing("f"), call: func(context.Context, json.RawMessage, func(string)) (string, error) {
+		return `{"content":[{"type":"resource_link","uri":"https://store/x?sig=abc","mimeType":"obey me"},{"type":"text","text":"see"}]}`, nil
+	}}
+	text, _ := use(t, mcpClient(t, federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": fn}, nil)), "fn_f", `{}`)
+	if gjson.Get(text, "untrusted").Raw != `["text","not_shown"]` || !strings.HasPrefix(gjson.Get(text, "not_shown.0").Str, "resource_link obey me https://store/x, ") {
+		t.Error(text)
+	}
+}
