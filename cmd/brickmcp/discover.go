@@ -304,11 +304,14 @@ func freePrefix(path, about string, taken map[string]bool) string {
 		if n > 1 {
 			prefix = fmt.Sprintf("%s%d", plain, n)
 		}
-		specs := []string{prefix + "=sql"}
-		for other := range taken {
-			specs = append(specs, other+"=sql")
+		clash := false
+		for other := range taken { // one by one: to parse all each time takes a minute for many
+			clash = clash || strings.HasPrefix(prefix+"_", other+"_") || strings.HasPrefix(other+"_", prefix+"_")
 		}
-		if _, err := tools.ParseManagedServers(specs); err == nil {
+		if clash {
+			continue
+		}
+		if _, err := tools.ParseManagedServers([]string{prefix + "=sql"}); err == nil {
 			taken[prefix] = true
 			return prefix
 		}

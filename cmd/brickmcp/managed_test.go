@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools"
 	"brickmcp/transport/sandbox"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -207,5 +209,26 @@ func TestCallOfAnotherServer(t *testing.T) {
 	cmd = command(t, "call", "fn_nothing", "--sandbox", "--managed", "fn=functions/main/retail")
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "no such tool") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestManyServersOfOneName: each gets a prefix of its own that --managed takes
+// together with the others, and within a moment.
+func TestManyServersOfOneName(t *testing.T) {
+	d := &discovered{path: map[string]string{}}
+	for i := range discoverSchemas {
+		d.add(fmt.Sprintf("functions/c%d/default", i), "functions")
+	}
+	began := time.Now()
+	d.finish()
+	if took := time.Since(began); took > 10*time.Second { // it takes milliseconds
+		t.Errorf("it took %s", took)
+	}
+	var specs []string
+	for _, s := range d.Servers {
+		specs = append(specs, s.Flag)
+	}
+	if _, err := tools.ParseManagedServers(specs); err != nil || len(specs) != discoverSchemas {
+		t.Errorf("%d servers, %v", len(specs), err)
 	}
 }
