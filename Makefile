@@ -4,10 +4,13 @@ GO      ?= go
 VERSION ?= 0.1.0
 FUZZTIME ?= 30s
 BIN     ?= bin/brickmcp
-LDFLAGS := -s -w -X main.version=$(VERSION)
-# Inlining costs 0.7 MB of binary, and pays only where every call spends its time.
-GCFLAGS := -gcflags=brickmcp/...=-l $(foreach package,catalog transport/rest transport/serve,-gcflags=brickmcp/$(package)=)
-GCFLAGS += $(foreach package,github.com/spf13/... github.com/santhosh-tekuri/... go.yaml.in/... golang.org/x/text/...,-gcflags=$(package)=-l)
+# Functions aligned to 4 bytes instead of 32 take 0.3 MB less; 4 is what arm64 instructions need.
+LDFLAGS := -s -w -funcalign=4 -X main.version=$(VERSION)
+# Inlining costs more than 1 MB of binary, and pays only where calls and the start-up spend their time.
+INLINED := brickmcp/catalog brickmcp/transport/rest brickmcp/transport/serve \
+	runtime/... internal/... sync/... reflect strings bytes strconv unicode/... bufio io math/... \
+	encoding/json encoding/base64 compress/... hash/... crypto/internal/... modernc.org/... github.com/tidwall/...
+GCFLAGS := -gcflags=all=-l $(foreach package,$(INLINED),-gcflags=$(package)=)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build demo test bench lint gen check-gen clients fuzz clean
