@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 type identities struct {
 	ask     func(context.Context) (Identity, error) // nil: nobody knows
 	now     func() time.Time
-	changed func() // the identity is known now, or another one; may be nil
+	changed func() // the identity is known now, or another one
 
 	mu     sync.Mutex
 	known  bool
@@ -51,7 +52,7 @@ func (i *identities) current(ctx context.Context) (Identity, error) {
 		case i.err == nil && i.known && age < identityTime:
 			defer i.mu.Unlock()
 			return i.who, nil
-		case i.err != nil && age < identityRetry:
+		case i.err != nil && age < identityRetry && !wantsSignIn(i.err): // which a person may have done by now
 			defer i.mu.Unlock()
 			return Identity{}, i.err
 		}
@@ -59,10 +60,21 @@ func (i *identities) current(ctx context.Context) (Identity, error) {
 		i.mu.Unlock()
 		select {
 		case <-asking:
+			i.mu.Lock()
+			err := i.err
+			i.mu.Unlock()
+			if err != nil {
+				return Identity{}, err
+			}
 		case <-ctx.Done():
 			return Identity{}, &catalog.Error{Kind: catalog.Busy, Err: context.Cause(ctx), Message: "the workspace did not say who is signed in before the call was over", Advice: "Call again."}
 		}
 	}
+}
+
+func wantsSignIn(err error) bool {
+	var e *catalog.Error
+	return errors.As(err, &e) && e.Kind == catalog.SignIn
 }
 
 // start asks in the background, unless that is under way. i.mu is held.

@@ -111,7 +111,9 @@ func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []polic
 	if r == nil {
 		return
 	}
-	r.line.Arguments = r.row.Recorded(args)
+	if r.line.Arguments == nil { // the same before and behind Bind
+		r.line.Arguments = r.row.Recorded(args)
+	}
 	if call == nil {
 		return
 	}

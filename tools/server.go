@@ -155,6 +155,7 @@ func New(cfg Config) *Server {
 	}
 	for _, w := range s.workspaces {
 		w.oneOfSeveral = s.several()
+		w.identities.changed = s.identified
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
@@ -183,6 +184,16 @@ func (s *Server) MCP() *server.MCPServer { return s.mcp }
 // ToolsChanged tells clients that tools/list may be different now.
 func (s *Server) ToolsChanged() {
 	s.mcp.SendNotificationToAllClients(mcp.MethodNotificationToolsListChanged, nil)
+}
+
+// identified hears that it is known who is signed in, which may leave other tools.
+func (s *Server) identified() {
+	if s.policies == nil {
+		return
+	}
+	if p, err := s.policies.Current(); err == nil && p.ByIdentity() {
+		s.ToolsChanged()
+	}
 }
 
 // Wait waits for clean-up that outlives its call, such as cancelling the

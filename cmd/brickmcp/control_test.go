@@ -308,8 +308,19 @@ func TestPolicyNeverWidensAccess(t *testing.T) {
 }
 
 func TestSectionsByUserAndGroup(t *testing.T) {
-	g := underPolicy(t, "default: off\nsections:\n  - {user: ana@example.com, default: read}\n  - {client: \"story*\", groups: {jobs: full}}\n", nil)
+	changed := make(chan struct{}, 10)
+	g := underPolicy(t, "default: off\nsections:\n  - {user: ana@example.com, default: read}\n  - {client: \"story*\", groups: {jobs: full}}\n", &mcp.ClientOptions{
+		ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { changed <- struct{}{} },
+	})
 	g.call("jobs_list", args{"limit": 1})
+	select { // as soon as it is known who asks
+	case <-changed:
+	case <-time.After(time.Minute):
+		t.Error("the client was not told that the tools have changed")
+	}
+	if names := g.listed(); names["clusters_start"] || !names["clusters_list"] {
+		t.Errorf("the tools are %v", names)
+	}
 	g.call("clusters_list", nil)
 	g.refused("denied", "clusters_start", args{"cluster_id": "x"})
 }
