@@ -39,6 +39,9 @@ type Supervisor struct {
 	API  catalog.Caller
 	Path string        // of responses; "": catalog.SupervisorPath
 	Host func() string // of the workspace: where people may be sent to sign in; nil: nowhere
+	// Permits reports whether whoever is behind ctx may ask an agent, which is named
+	// only then; nil: any.
+	Permits func(ctx context.Context, agent string) bool
 
 	mu   sync.Mutex
 	gone gone

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -292,7 +293,7 @@ func TestGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := &gateway{answers: map[string][]answer{
 					posts:                         {gone},
-					catalog.ListApps.Name:         {{body: `{"apps":[{"name":"agent-bricks-orders"},{"name":"odd, name"}]}`}},
+					catalog.ListApps.Name:         {{body: `{"apps":[{"name":"agent-bricks-orders","url":"https://a.example"},{"name":"odd, name","url":"https://b.example"}]}`}},
 					catalog.ListRunEndpoints.Name: {{body: `{"endpoints":[{"name":"llm","task":"llm/v1/chat"},{"name":"churn","task":"agent/v1/responses"}]}`}},
 					catalog.ListSpaces.Name:       {failing(catalog.Forbidden, 403, "", "no")},
 				}}
@@ -317,6 +318,39 @@ func TestGone(t *testing.T) {
 		})
 	}
 }
+
+// TestInstead: only what runs and may be asked is named, as it is right now.
+func TestInstead(t *testing.T) {
+	app := func(name, app, compute string) string {
+		return fmt.Sprintf(`{"name":%q,"url":"https://%s.example","app_status":{"state":%q},"compute_status":{"state":%q}}`, name, name, app, compute)
+	}
+	up := `{"apps":[` + strings.Join([]string{
+		app("stopped", "UNAVAILABLE", "STOPPED"), app("crashed", "CRASHED", "ACTIVE"), app("starting", "RUNNING", "STARTING"),
+		app("mine", "RUNNING", "ACTIVE"), app("others", "RUNNING", "ACTIVE"), `{"name":"never-deployed","compute_status":{"state":"ACTIVE"}}`,
+	}, ",") + `]}`
+	endpoints := `{"endpoints":[{"name":"down","task":"agent/v1/responses","state":{"ready":"NOT_READY"}},{"name":"bot","task":"agent/v2/chat","state":{"ready":"READY"}},` +
+		`{"name":"fast","task":"agent/v1/chat","route_optimized":true},{"name":"others","task":"agent/v1/chat","state":{"ready":"READY"}}]}`
+	g := &gateway{answers: map[string][]answer{
+		posts:                         {failing(catalog.Missing, 410, "", "gone")},
+		catalog.ListApps.Name:         {{body: up}, {body: `{"apps":[` + app("late", "RUNNING", "ACTIVE") + `]}`}, {body: `{}`}},
+		catalog.ListRunEndpoints.Name: {{body: endpoints}, {body: `{}`}},
+		catalog.ListSpaces.Name:       {{body: `{"spaces":[{"space_id":"s1"},{"space_id":"others"}]}`}, {body: `{}`}},
+	}}
+	s := &Supervisor{API: g, Permits: func(ctx context.Context, agent string) bool {
+		return ctx.Value(askedBy{}) == "ana" && !strings.HasSuffix(agent, "/others")
+	}}
+	r := &Runner{Registry: New(""), Backend: func(string) (Backend, error) { return s, nil }}
+	ctx := context.WithValue(t.Context(), askedBy{}, "ana")
+	for _, want := range []string{"instead: apps/mine, endpoints/bot, genie/s1. ", "instead: apps/late. ", "none that runs and may be asked was found here. "} {
+		_, err := r.Start(ctx, gatewayUser, "", task())
+		checkError(t, err, catalog.Missing, want)
+	}
+	if n := len(g.sent(&catalog.CreateResponse.Row)); n != 1 {
+		t.Errorf("the API was asked %d times", n)
+	}
+}
+
+type askedBy struct{}
 
 func TestCancel(t *testing.T) {
 	for name, c := range map[string]struct {
