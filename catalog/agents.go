@@ -9,7 +9,7 @@ func agentRows() []*Row {
 	return []*Row{
 		&DeployAgent.Row, &ListAgents.Row, &GetAgent.Row, &DeleteAgent.Row, &QueryAgent.Row, &GiveFeedback.Row, &ReadAgentLogs.Row,
 		&UpdateEndpointConfig.Row, &UpdateEndpointTags.Row, &UpdateEndpointDescription.Row, &UpdateEndpointBudget.Row, &UpdateEndpointPermissions.Row,
-		&GetBuildLogs.Row, &GetServerLogs.Row, &QueryServedModel.Row, &GetModelVersion.Row, &GetMLflowRun.Row,
+		&GetBuildLogs.Row, &GetServerLogs.Row, &QueryServedModel.Row, &GetModelVersion.Row, &ListModelVersions.Row, &GetMLflowRun.Row,
 		&AssessTrace.Row, &AssessLocatedTrace.Row,
 	}
 }
@@ -42,6 +42,7 @@ type DeployAgentRequest struct {
 	UsagePolicyID      string   `json:"usage_policy_id,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Usage policy"`
 	InstanceProfileArn string   `json:"instance_profile_arn,omitempty" in:"local" jsonschema:"-" jsonschema_description:"AWS"`
 	InferenceTables    *bool    `json:"inference_tables,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Default true"`
+	DeployFeedback     *bool    `json:"deploy_feedback_model,omitempty" in:"local" jsonschema:"-" jsonschema_description:"If the schema has one"`
 	Forced
 }
 
