@@ -187,6 +187,7 @@ type ReadAgentLogsRequest struct {
 	Kind         string `json:"kind,omitempty" in:"local" jsonschema:"enum=requests,enum=assessments,enum=trace" jsonschema_description:"Default requests"`
 	RequestID    string `json:"request_id,omitempty" in:"local" check:"maxLength=200" jsonschema_description:"Of one"`
 	Since        string `json:"since,omitempty" in:"local" jsonschema_description:"Day or time; default 7 days"`
+	Until        string `json:"until,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Before a time"`
 	MinStatus    int64  `json:"min_status,omitempty" in:"local" check:"minimum=100,maximum=599" jsonschema_description:"400: errors"`
 	RowLimit     int64  `json:"row_limit,omitempty" in:"local" check:"minimum=1,maximum=1000" jsonschema_description:"Default 50"`
 	WarehouseID  string `json:"warehouse_id,omitempty" in:"local" jsonschema_description:"Or picked"`

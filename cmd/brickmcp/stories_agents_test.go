@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,12 @@ func storyAgents(t *testing.T) {
 	logs := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01"})
 	if logs.Get("table").Str != "main.rag.support_bot_payload" || logs.Get("returned").Int() < 5 {
 		t.Errorf("logs: %s", logs.Raw)
+	}
+	newest := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "row_limit": 2})
+	_, until, _ := strings.Cut(strings.TrimSuffix(newest.Get("next").Str, "."), "until=")
+	older := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "row_limit": 2, "until": until})
+	if times := append(newest.Get("rows.#.0").Array(), older.Get("rows.#.0").Array()...); len(times) != 4 || !slices.IsSortedFunc(times, func(x, y gjson.Result) int { return strings.Compare(y.Str, x.Str) }) || times[1].Str == times[2].Str {
+		t.Errorf("the newest, and those before: %s, %s", newest.Raw, older.Raw)
 	}
 	errors := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "min_status": 400})
 	if n := errors.Get("returned").Int(); n == 0 || n >= logs.Get("returned").Int() {
