@@ -1,5 +1,11 @@
 package catalog
 
+import "errors"
+
+// ErrSignInElsewhere is the cause of an error whose sign-in is to a service behind the
+// workspace, such as that of a connection, and not to the workspace.
+var ErrSignInElsewhere = errors.New("the sign-in is to a service behind the workspace")
+
 // managedRows find the MCP servers that a workspace has. None is a tool: what they
 // find is for the person who sets this server up.
 func managedRows() []*Row {

@@ -34,7 +34,10 @@ func (f *fakeUpstream) Tools(ctx context.Context) ([]json.RawMessage, error) {
 	return f.list(ctx)
 }
 
-func (f *fakeUpstream) Call(ctx context.Context, params json.RawMessage, _ bool, progress func(string)) (json.RawMessage, error) {
+func (f *fakeUpstream) Call(ctx context.Context, params json.RawMessage, _ bool, progress func(string), ask Asker) (json.RawMessage, error) {
+	if ask != nil {
+		ctx = context.WithValue(ctx, fakeAskerKey{}, ask)
+	}
 	f.mu.Lock()
 	f.sent = append(f.sent, string(params))
 	f.mu.Unlock()
@@ -42,7 +45,14 @@ func (f *fakeUpstream) Call(ctx context.Context, params json.RawMessage, _ bool,
 	return json.RawMessage(answer), err
 }
 
-func (f *fakeUpstream) Close() { f.closed = true }
+// fakeAskerKey is where the call of a fakeUpstream finds whom it can ask.
+type fakeAskerKey struct{}
+
+func (f *fakeUpstream) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+}
 
 func (f *fakeUpstream) calls() []string {
 	f.mu.Lock()

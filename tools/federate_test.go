@@ -233,3 +233,96 @@ func TestFaultWhileListing(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestServerThatIsGone: the tools of a server that is no longer there leave the list,
+// those of one that only fails stay.
+func TestServerThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &fakeUpstream{list: listing("f"), call: func(context.Context, json.RawMessage, func(string)) (string, error) {
+			return "", &catalog.Error{Kind: catalog.Missing, Message: "there is no such MCP server"}
+		}}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": up}, nil)
+		c := mcpClient(t, s)
+		foreignTools(t, c)
+		up.list = func(context.Context) ([]json.RawMessage, error) {
+			return nil, &catalog.Error{Kind: catalog.Down, Message: "it failed"}
+		}
+		time.Sleep(listedFor)
+		foreignTools(t, c)
+		synctest.Wait()
+		if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_f]" {
+			t.Errorf("of a server that fails: %s", got)
+		}
+		up.list = func(context.Context) ([]json.RawMessage, error) {
+			return nil, &catalog.Error{Kind: catalog.Missing, Message: "there is no such MCP server"}
+		}
+		if text, failed := use(t, c, "fn_f", `{}`); !failed || gjson.Get(text, "error.kind").Str != "missing" {
+			t.Error(text)
+		}
+		synctest.Wait()
+		if got := fmt.Sprint(foreignTools(t, c)); got != "[]" || s.MCP().GetTool("fn_f") != nil {
+			t.Errorf("of a server that is gone: %s", got)
+		}
+		up.list = listing("f")
+		time.Sleep(listRetry)
+		foreignTools(t, c)
+		synctest.Wait()
+		if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_f]" {
+			t.Errorf("of one that is back: %s", got)
+		}
+		s.Wait(t.Context())
+	})
+}
+
+// TestWaitIsShared: all lists together wait once for a server that hangs.
+func TestWaitIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := &fakeUpstream{list: func(ctx context.Context) ([]json.RawMessage, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		s := federating(t, map[string]*fakeUpstream{"a=functions/main/tools": hung, "b=functions/main/more": hung}, nil)
+		c := mcpClient(t, s)
+		began := time.Now()
+		for range 5 {
+			foreignTools(t, c)
+		}
+		if took := time.Since(began); took != listPatience {
+			t.Errorf("five lists took %s", took)
+		}
+		time.Sleep(listTime)
+		s.Wait(t.Context())
+	})
+}
+
+// TestAnnouncedChangeIsHeard: clients are told that a server has other tools, and the
+// list that they then ask for has them.
+func TestAnnouncedChangeIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fn := &fakeUpstream{list: listing("a")}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": fn}, nil)
+		c := mcpClient(t, s)
+		told := make(chan struct{}, 10)
+		c.OnNotification(func(n mcp.JSONRPCNotification) {
+			if n.Method == mcp.MethodNotificationToolsListChanged {
+				told <- struct{}{}
+			}
+		})
+		foreignTools(t, c)
+		synctest.Wait()
+		for len(told) > 0 {
+			<-told
+		}
+		fn.list = listing("b")
+		time.Sleep(listAgain)
+		fn.changed()
+		synctest.Wait()
+		if len(told) != 1 {
+			t.Errorf("told %d times", len(told))
+		}
+		if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_b]" {
+			t.Error(got)
+		}
+		s.Wait(t.Context())
+	})
+}

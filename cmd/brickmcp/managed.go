@@ -127,12 +127,12 @@ func (u *upstream) Tools(ctx context.Context) ([]json.RawMessage, error) {
 }
 
 // Call implements tools.Upstream.
-func (u *upstream) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(string)) (json.RawMessage, error) {
+func (u *upstream) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(string), ask tools.Asker) (json.RawMessage, error) {
 	client, err := u.get()
 	if err != nil {
 		return nil, err
 	}
-	return client.Call(ctx, params, repeatable, progress)
+	return client.Call(ctx, params, repeatable, progress, ask)
 }
 
 // Close implements tools.Upstream.

@@ -31,7 +31,7 @@ func TestToolsAndCallsAreExact(t *testing.T) {
 			t.Errorf("%s is not in %s", part, schema)
 		}
 	}
-	result, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil)
+	result, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestForgottenSessionIsBegunAgain(t *testing.T) {
 		}
 		return false
 	}
-	if _, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, nil); err != nil {
+	if _, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if u.seen("initialize") != 2 || u.seen("tools/call") != 2 {
@@ -85,7 +85,7 @@ func TestProgressIsRelayed(t *testing.T) {
 			return nil, ctx.Err()
 		}
 	}))
-	result, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, func(message string) { heard <- message })
+	result, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, func(message string) { heard <- message }, nil)
 	if err != nil || gjson.GetBytes(result, "content.0.text").Str != "half way" {
 		t.Fatal(string(result), err)
 	}
@@ -101,7 +101,7 @@ func TestCancelReachesTheServer(t *testing.T) {
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-begun; cancel() }()
-	_, err := u.client(t, nil).Call(ctx, json.RawMessage(callEcho), true, nil)
+	_, err := u.client(t, nil).Call(ctx, json.RawMessage(callEcho), true, nil, nil)
 	e := wantKind(t, err, catalog.Busy, "cancelled")
 	if !errors.Is(e, context.Canceled) {
 		t.Error(e.Err)
@@ -126,7 +126,7 @@ func TestChangedToolsAreHeardOf(t *testing.T) {
 		return mcp.NewToolResultText("ok"), nil
 	}))
 	c := u.client(t, func(config *Config) { config.Changed = func() { changed <- struct{}{} } })
-	if _, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil); err != nil {
+	if _, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package managed
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -36,12 +37,12 @@ func TestNothingIsSentTwice(t *testing.T) {
 			return false
 		}
 		c := u.client(t, nil)
-		_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil)
+		_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil, nil)
 		wantKind(t, err, catalog.UnknownFate, "not known")
 		if n := u.seen("tools/call"); n != 1 {
 			t.Errorf("%s: %d calls", name, n)
 		}
-		_, err = c.Call(t.Context(), json.RawMessage(callEcho), true, nil)
+		_, err = c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil)
 		wantKind(t, err, catalog.Down)
 	}
 }
@@ -58,11 +59,11 @@ func TestReadsWaitForATurn(t *testing.T) {
 		return false
 	}
 	c := u.client(t, nil)
-	if _, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil); err != nil || calls.Load() != 2 {
+	if _, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil); err != nil || calls.Load() != 2 {
 		t.Fatal(calls.Load(), err)
 	}
 	calls.Store(0)
-	_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil)
+	_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil, nil)
 	wantKind(t, err, catalog.Limited)
 	if calls.Load() != 1 {
 		t.Errorf("%d calls", calls.Load())
@@ -97,8 +98,11 @@ func TestSignInElsewhere(t *testing.T) {
 				return true
 			}
 			c := u.client(t, func(config *Config) { config.SignInHosts = []string{"work.cloud.databricks.com"} })
-			_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil)
+			_, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil, nil)
 			e := wantKind(t, err, catalog.SignIn)
+			if !errors.Is(err, catalog.ErrSignInElsewhere) {
+				t.Errorf("%s: %s is taken for the workspace's own", test.url, form)
+			}
 			if got := e.SignInURL != ""; got != test.want {
 				t.Errorf("%s, %s: passed on: %v", test.url, form, got)
 			}
@@ -134,7 +138,7 @@ func TestRefusals(t *testing.T) {
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":9,"error":{"code":%d,"message":"%s\u001b[2J"}}`, test.code, test.message)
 			return true
 		}
-		_, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, nil)
+		_, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), false, nil, nil)
 		e := wantKind(t, err, test.want, test.message)
 		if !e.Quoted || strings.Contains(e.Message, "\x1b") {
 			t.Errorf("%d: quoted %v, %q", test.code, e.Quoted, e.Message)

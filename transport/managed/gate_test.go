@@ -103,7 +103,7 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 			}
 		}
 	})
-	result, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil)
+	result, err := c.Call(t.Context(), json.RawMessage(callEcho), false, nil, nil)
 	if err != nil || !strings.Contains(string(result), "9007199254740993") {
 		t.Fatal(string(result), err)
 	}
@@ -128,7 +128,7 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 		return true
 	}
-	_, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), true, nil)
+	_, err := u.client(t, nil).Call(t.Context(), json.RawMessage(callEcho), true, nil, nil)
 	wantKind(t, err, catalog.Down)
 }
 
@@ -161,7 +161,7 @@ func TestTokenIsNotToldAgain(t *testing.T) {
 	}
 	c := u.client(t, func(config *Config) { config.SignInHosts = []string{"w.example.com"} })
 	answer = `"result":{"content":[{"type":"text","text":"you sent TOKEN"}]}`
-	if result, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil); err != nil || gjson.GetBytes(result, "content.0.text").Str != "you sent (the token)" {
+	if result, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil); err != nil || gjson.GetBytes(result, "content.0.text").Str != "you sent (the token)" {
 		t.Errorf("%s, %v", result, err)
 	}
 	answer = `"result":{"tools":[{"name":"a","description":"TOKEN"}]}`
@@ -172,7 +172,7 @@ func TestTokenIsNotToldAgain(t *testing.T) {
 		`"error":{"code":-32001,"message":"TOKEN is not liked"}`,
 		`"error":{"code":-32042,"message":"TOKEN","data":{"elicitations":[{"url":"https://w.example.com/?t=TOKEN"}]}}`,
 	} {
-		_, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil)
+		_, err := c.Call(t.Context(), json.RawMessage(callEcho), true, nil, nil)
 		if e := catalog.AsError(err); err == nil || strings.Contains(e.Message+e.Advice+e.SignInURL, "secret-token") {
 			t.Errorf("%v", err)
 		}
