@@ -85,3 +85,14 @@ func (r *Run) Hold(limit time.Duration, follow func(context.Context, *Held)) err
 // somebody does or the run has ended. False: the process that held it is gone.
 // Poll of a backend with streams is made of it.
 func (r *Run) Live() bool { return r.keeper != nil && r.keeper.live(r) }
+
+// endedMeanwhile looks once more at a run that a backend cannot stop: one that has
+// ended by itself is brought up to date, and there is nothing to abandon.
+func endedMeanwhile(ctx context.Context, b Backend, run *Run) bool {
+	look := run.clone()
+	if b.Poll(ctx, look) != nil || look.Status.Polls() || look.Status == Expired {
+		return false
+	}
+	run.bring(look)
+	return true
+}

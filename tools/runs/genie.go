@@ -116,7 +116,12 @@ func (g *Genie) Next(run *Run, now time.Time) time.Duration {
 func (g *Genie) Continue(context.Context, *Run, []Decision) error { return ErrNoApprovals }
 
 // Cancel implements Backend: the API has no such call.
-func (g *Genie) Cancel(context.Context, *Run) (bool, error) { return false, nil }
+func (g *Genie) Cancel(ctx context.Context, run *Run) (bool, error) {
+	if !endedMeanwhile(ctx, g, run) {
+		run.End(Abandoned, &Failure{Code: "not_supported", Message: "Genie has no cancel: it only reads, and ends the question by itself; here nobody looks at it any more"})
+	}
+	return false, nil
+}
 
 // Poll implements Backend.
 func (g *Genie) Poll(ctx context.Context, run *Run) error {
@@ -202,6 +207,9 @@ func (l *genieLook) answer(ctx context.Context, message *catalog.GenieMessage) e
 		if rows == nil { // it runs again
 			l.going(message)
 			return nil
+		}
+		if m := a.Query.Metadata; m != nil && rows.problem == "" {
+			rows.total, rows.truncated = max(rows.total, m.RowCount), rows.truncated || m.IsTruncated
 		}
 		results[a.AttachmentID] = rows
 	}

@@ -39,11 +39,11 @@ func noSupervisor(e *catalog.Error, run *Run) bool {
 		return true
 	case e.Kind != catalog.Missing:
 		return false
-	case e.MissingRoute, e.Code == "":
+	case e.MissingRoute:
 		return true
 	}
-	// RESOURCE_DOES_NOT_EXIST may be the path, the model or a tool: the API is there
-	// when the message names something of the request, or had been there before.
+	// Any other 404 may be the path, the model or a tool: the API is there when the
+	// message names something of the request, or had been there before.
 	names := []string{run.Request.Model}
 	for _, tool := range run.Request.Tools {
 		kind := gjson.GetBytes(tool, "type").Str
@@ -56,7 +56,7 @@ func noSupervisor(e *catalog.Error, run *Run) bool {
 			return false
 		}
 	}
-	return len(run.Responses) == 0 && !strings.Contains(e.Message, DefaultModel)
+	return e.Code == "" || len(run.Responses) == 0
 }
 
 // remembered refuses at once what was refused for good a short while ago.

@@ -244,6 +244,8 @@ func TestRefusedStart(t *testing.T) {
 		"without an id": {answer{body: `{"status":"queued"}`}, catalog.UnknownFate, "without a response id", Unknown},
 		"no JSON":       {answer{body: `ok`}, catalog.UnknownFate, "without a response id", Unknown},
 		"id of a path":  {answer{body: `{"id":"..","status":"queued"}`}, catalog.UnknownFate, "without a response id", Unknown},
+		"no such model": {failing(catalog.Missing, 404, "", "model m-1 was not found"), catalog.Missing, "Check the model (m-1)", ""},
+		"no such tool":  {failing(catalog.Missing, 404, "RESOURCE_DOES_NOT_EXIST", "space s1 does not exist"), catalog.Missing, "names of the tools", ""},
 		"wrong model":   {failing(catalog.Missing, 404, "RESOURCE_DOES_NOT_EXIST", "model m-1 does not exist"), catalog.Missing, "Check the model", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,6 +286,7 @@ func TestGone(t *testing.T) {
 	for name, gone := range map[string]answer{
 		"404 no route": {err: &catalog.Error{Kind: catalog.Missing, Status: 404, Code: "ENDPOINT_NOT_FOUND", MissingRoute: true, Message: "No API found"}},
 		"404 plain":    failing(catalog.Missing, 404, "", "not found"),
+		"404 unnamed":  failing(catalog.Missing, 404, "RESOURCE_DOES_NOT_EXIST", "no such thing"),
 		"403 disabled": {err: &catalog.Error{Kind: catalog.Missing, Status: 403, Code: "FEATURE_DISABLED", MissingRoute: true, Message: "off"}},
 		"410":          failing(catalog.Missing, 410, "", "gone"),
 		"501":          {err: &catalog.Error{Kind: catalog.Missing, Status: 501, MissingRoute: true, Message: "not implemented"}},
@@ -351,40 +354,6 @@ func TestInstead(t *testing.T) {
 }
 
 type askedBy struct{}
-
-func TestCancel(t *testing.T) {
-	for name, c := range map[string]struct {
-		create, cancel, look answer
-		status               Status
-		kind                 catalog.Kind
-	}{
-		"501":            {response("r", "in_progress"), failing(catalog.Missing, 501, "", "no"), response("r", "in_progress"), Abandoned, ""},
-		"404":            {response("r", "in_progress"), failing(catalog.Missing, 404, "", "no"), response("r", "in_progress"), Abandoned, ""},
-		"too late":       {response("r", "in_progress"), failing(catalog.Missing, 405, "", "no"), response("r", "completed", textItem1), Completed, ""},
-		"it can":         {response("r", "in_progress"), response("r", "cancelled"), answer{}, Cancelled, ""},
-		"without a word": {response("r", "in_progress"), answer{body: "{}"}, answer{}, Cancelled, ""},
-		"waits":          {response("r", "completed", request1), answer{}, answer{}, Cancelled, ""},
-		"down":           {response("r", "in_progress"), failing(catalog.Down, 503, "", "no"), answer{}, InProgress, catalog.Down},
-		"ended":          {response("r", "completed", textItem1), answer{}, answer{}, Completed, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g := &gateway{answers: map[string][]answer{posts: {c.create}, cancels: {c.cancel}, gets: {c.look}}}
-			r := supervised(t.TempDir(), g)
-			run := mustStart(t, r, task())
-			got, err := r.Cancel(t.Context(), gatewayUser, run.ID)
-			if c.kind != "" {
-				checkError(t, err, c.kind)
-			} else if err != nil {
-				t.Fatal(err)
-			} else if got.Status != c.status {
-				t.Errorf("status %s, want %s", got.Status, c.status)
-			}
-			if kept, err := r.Registry.get(gatewayUser, run.ID); err != nil || kept.Status != c.status {
-				t.Errorf("kept as %s, want %s", kept.Status, c.status)
-			}
-		})
-	}
-}
 
 func TestSignInToConnection(t *testing.T) {
 	says := func(url string) string {
