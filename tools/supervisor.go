@@ -268,7 +268,10 @@ func (s *Server) listSupervisorRuns(ctx context.Context, call *catalog.Call) ([]
 		return nil, err
 	}
 	status, _ := argument[string](call, "status")
-	out := []byte(`{"runs":[`)
+	var head object
+	head.untrusted("runs") // they show what was asked
+	head.name("runs")
+	out := append(head.buf, '[')
 	returned := 0
 	listed, err := s.registry.List(owner, call.Page.Token, func(run *runs.Run) (take, stop bool) {
 		shown := s.shownStatus(run)
@@ -299,9 +302,6 @@ func (s *Server) listSupervisorRuns(ctx context.Context, call *catalog.Call) ([]
 	tail.boolean("truncated", listed.Next != "")
 	if listed.Next != "" {
 		tail.text("next_page_token", listed.Next)
-	}
-	if returned > 0 {
-		tail.untrusted("runs")
 	}
 	if listed.Damaged > 0 {
 		tail.text("note", plural(listed.Damaged, "record")+" in the state directory cannot be read and is left out")

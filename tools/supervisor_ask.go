@@ -43,19 +43,38 @@ func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *
 		return answer, nil, nil // the next wait asks at once
 	}
 	id := gjson.GetBytes(answer, "run_id").Str
-	pending := s.pendingOf(ctx, req, row, id)
+	pending, bound := s.pendingOf(ctx, req, row, id)
 	if len(pending) == 0 {
 		return answer, nil, nil // it went on meanwhile
 	}
 	question, ids := approvalForm(pending)
-	question.State = id + " " + strings.Join(ids, " ")
-	reply, asked, askErr := s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
-	if asked != nil || askErr != nil {
-		return answer, asked, nil
+	if len(question.Message) > maxQuestion {
+		return answer, nil, nil // nobody can decide on what is not shown at all
+	}
+	// What comes back is the client's word. The token in its state says that this very
+	// question was asked, and is good for one answer.
+	reply, replied := replyTo(ctx, req, approvalQuestion)
+	if !replied {
+		if question.State, _, err = s.confirmations.issue(bound); err != nil {
+			return nil, nil, err
+		}
+		var asked *mcp.CallToolResult
+		reply, asked, err = s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
+		if asked != nil {
+			return answer, asked, nil
+		}
+		if err != nil || reply.Action == ReplyNone {
+			s.confirmations.revoke(question.State)
+			return answer, nil, nil
+		}
 	}
 	decisions := repliedDecisions(reply, ids)
-	if decisions == nil || reply.State != question.State {
+	if decisions == nil {
+		s.confirmations.revoke(reply.State)
 		return answer, nil, nil // it stays pending
+	}
+	if s.confirmations.redeem(reply.State, bound) != nil {
+		return answer, nil, nil // an answer to another question, or to none
 	}
 	// The arguments of the wait name run and workspace.
 	args := object{}
@@ -99,21 +118,26 @@ func withTimeout(args json.RawMessage, left time.Duration) json.RawMessage {
 }
 
 // pendingOf is what the run waits for, from its record: the answer to the agent is
-// cut to its budget, and a person is asked about all of it.
-func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) []runs.Pending {
+// cut to its budget, and a person is asked about all of it. The token of the
+// question is bound to every byte of that.
+func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) ([]runs.Pending, binding) {
 	w, _, err := s.in(row.Name, req.Params.RawArguments)
 	if err != nil {
-		return nil
+		return nil, binding{}
 	}
 	owner, err := w.runOwner(ctx)
 	if err != nil {
-		return nil
+		return nil, binding{}
 	}
 	run, _, err := w.runner.Look(ctx, owner, id)
 	if err != nil || run.Status != runs.ApprovalRequired {
-		return nil
+		return nil, binding{}
 	}
-	return run.Pending()
+	pending := run.Pending()
+	about := object{}
+	about.text("run_id", id)
+	about.raw("pending", string(pendingJSON(pending, every)))
+	return pending, binding{User: owner.User, Workspace: owner.Host, Tool: approvalQuestion, Arguments: about.bytes()}
 }
 
 // approvalForm asks for one decision on each. What it quotes is the agent's; what of
