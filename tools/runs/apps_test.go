@@ -295,7 +295,7 @@ func TestAppsRecoverRefused(t *testing.T) {
 		"there again":              {answer: says(`{"status":"active"}`), status: InProgress},
 	} {
 		t.Run(name, func(t *testing.T) {
-			runner, _, apps := appsOf(t, map[string][]scripted{invokeApp: {c.answer}})
+			runner, _, apps := appsOf(t, map[string][]scripted{invokeApp: {c.answer}, "GET /api/invocations/7": {says(`{"status":"active"}`)}})
 			if c.app != "" {
 				apps.API.(*script).then(getTheApp, says(c.app))
 			}
@@ -417,6 +417,7 @@ func TestLongRunningApp(t *testing.T) {
 		}
 		// A third one is cancelled, which the server does not do.
 		run = start(t, runner, "apps/orders", asking("x"))
+		app.then("GET /responses/resp_1", says(`{"id":"resp_1","status":"in_progress"}`))
 		cancelled, err := runner.Cancel(t.Context(), ana, run.ID)
 		if err != nil || cancelled.Status != Abandoned {
 			t.Errorf("%v %v", cancelled.Status, err)

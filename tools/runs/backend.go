@@ -65,6 +65,7 @@ var ErrNoApprovals = errors.New("this agent asks for no approvals")
 // keeper is where a run is kept.
 type keeper interface {
 	save(*Run) error
+	replace(*Run) error
 	hold(run *Run, limit time.Duration, follow func(context.Context, *Held)) error
 	live(*Run) bool
 }
@@ -79,6 +80,15 @@ func (r *Run) Hold(limit time.Duration, follow func(context.Context, *Held)) err
 		return errors.New("a run that is nowhere kept cannot be held")
 	}
 	return r.keeper.hold(r, limit, follow)
+}
+
+// Note writes the run down in the middle of a look, before something that is to be
+// done once. ErrChanged: somebody else wrote meanwhile, and it is theirs to do.
+func (r *Run) Note() error {
+	if r.keeper == nil {
+		return nil
+	}
+	return r.keeper.replace(r)
 }
 
 // Live brings the run up to date from whoever holds its stream, and reports whether

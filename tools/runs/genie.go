@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -243,6 +244,12 @@ func (l *genieLook) rows(ctx context.Context, message *catalog.GenieMessage, att
 	if expired {
 		l.state.Again = append(l.state.Again, attachment)
 		l.run.State = item(l.state)
+		switch err := l.run.Note(); {
+		case errors.Is(err, ErrChanged): // another look does it, or somebody ended the run
+			return nil, nil
+		case err != nil:
+			return nil, notKept(l.run, err)
+		}
 		result, err = catalog.RunGenieQuery.Call(ctx, l.genie.API, name)
 		switch {
 		case err != nil && lasting(err):
