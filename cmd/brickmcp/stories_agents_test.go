@@ -23,7 +23,7 @@ func storyAgents(t *testing.T) {
 	}
 
 	// A new agent takes minutes to come up. Then it answers.
-	made := a.call("agents_deploy", args{"model_name": "main.rag.store_analyst", "model_version": 1, "endpoint_name": "analyst-2", "scale_to_zero": false})
+	made := a.call("agents_deploy", args{"model_name": "main.rag.store_analyst", "model_version": 1, "endpoint_name": "analyst-2", "scale_to_zero": false, "deploy_feedback_model": true})
 	if !made.Get("created").Bool() || made.Get("endpoint_name").Str != "analyst-2" || made.Get("inference_table").Str == "" {
 		t.Fatalf("deployed: %s", made.Raw)
 	}
@@ -35,6 +35,11 @@ func storyAgents(t *testing.T) {
 	if answer := a.call("agents_query", args{"endpoint_name": "analyst-2", "input": "How many orders?", "stream": true, "force": true}); answer.Get("form").Str != "chat_agent" || answer.Get("output_text").Str == "" {
 		t.Errorf("answer: %s", answer.Raw)
 	}
+	judged := a.call("agents_give_feedback", args{"endpoint_name": "analyst-2", "request_id": "573d4a61-4adb-41bd-96db-0ec8cebc3744", "comment": "by the model that was deployed with it"})
+	if served := a.call("agents_get", args{"endpoint_name": "analyst-2"}); judged.Get("recorded_by").Str != "feedback model" || served.Get(`versions.#(served_entity_name=="feedback").traffic_percentage`).Raw != "0" {
+		t.Errorf("the feedback model: %s, %s", judged.Raw, served.Raw)
+	}
+	a.refused("missing", "agents_deploy", args{"model_name": "main.ml.churn", "model_version": 1, "endpoint_name": "churn-2", "deploy_feedback_model": true})
 	a.call("agents_delete", args{"endpoint_name": "analyst-2"})
 	a.refused("missing", "agents_get", args{"endpoint_name": "analyst-2"})
 

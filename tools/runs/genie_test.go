@@ -287,9 +287,12 @@ func TestGenieResultIsBounded(t *testing.T) {
 
 // What Genie itself left out counts as left out.
 func TestGenieSaysWhatItCut(t *testing.T) {
-	query := strings.Replace(withQuery, `"title"`, `"query_result_metadata":{"row_count":7000,"is_truncated":true},"title"`, 1)
+	query := strings.Replace(withQuery, `"title"`, `"parameters":[{"keyword":"day","sql_type":"DATE","value":"2025-01-31"}],"query_result_metadata":{"row_count":7000,"is_truncated":true},"title"`, 1)
 	runner, _ := genieOf(t, map[string][]scripted{getMessage: {says(`{"status":"COMPLETED",` + query + `]}`)}, getRows: {says(twoRows)}})
 	run := look(t, runner, start(t, runner, "genie/s1", asking("x")))
+	if got := gjson.Parse(gjson.GetBytes(run.Items[0], "arguments").Str).Get("parameters.0.value").Str; got != "2025-01-31" {
+		t.Errorf("the parameters of the query: %s", run.Items[0])
+	}
 	rows := gjson.Parse(gjson.GetBytes(run.Items[1], "output").Str)
 	if rows.Get("total_rows").Int() != 7000 || !rows.Get("truncated").Bool() || !strings.Contains(run.OutputText(), "(7000 rows in all)") {
 		t.Errorf("%s, %q", rows.Raw, run.OutputText())
