@@ -41,17 +41,28 @@ type Registry struct {
 	shelves map[Owner]shelf // in memory
 	swept   map[Owner]time.Time
 	held    map[string]*Held // by run id, in this process
+	signIns map[string]bool  // runs whose user was sent to sign in
 	holding sync.WaitGroup
 }
 
 // New is a registry below a state directory, which is touched by the first run; ""
 // keeps runs in memory, where a restart loses them.
 func New(stateDir string) *Registry {
-	g := &Registry{shelves: map[Owner]shelf{}, swept: map[Owner]time.Time{}, held: map[string]*Held{}}
+	g := &Registry{shelves: map[Owner]shelf{}, swept: map[Owner]time.Time{}, held: map[string]*Held{}, signIns: map[string]bool{}}
 	if stateDir != "" {
 		g.dir = filepath.Join(stateDir, "runs")
 	}
 	return g
+}
+
+// FirstSignIn is true for the first who asks it about a run in this process: its user
+// is sent to sign in once.
+func (g *Registry) FirstSignIn(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := !g.signIns[id]
+	g.signIns[id] = true
+	return first
 }
 
 // Durable reports whether runs outlive the process.
