@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -127,7 +128,7 @@ func (f *federated) find(ctx context.Context, name string) (*managedTool, error)
 		f.mu.Lock()
 		v := f.view(ctx)
 		t := v.tools[name]
-		if t == nil && !again && (v.loading != nil || f.now().Sub(v.asked) >= listAgain) {
+		if t == nil && !again && (v.loading != nil || f.now().Sub(v.asked) >= listAgain || wantsSignIn(v.err)) {
 			f.load(ctx, v)
 		}
 		loading, err := v.loading, v.err
@@ -140,7 +141,8 @@ func (f *federated) find(ctx context.Context, name string) (*managedTool, error)
 			case <-loading:
 				continue
 			case <-ctx.Done():
-				return nil, ctx.Err()
+				return nil, &catalog.Error{Kind: catalog.Busy, Err: ctx.Err(), Message: name + ": the tools of " + f.String() + " were not listed in time",
+					Advice: "Call again in a moment. Nothing was sent."}
 			}
 		case err != nil:
 			e := *catalog.AsError(err)
@@ -192,7 +194,7 @@ func (fed *federation) beforeCall(ctx context.Context, _ any, req *mcp.CallToolR
 	defer cancel()
 	_, err := f.find(waiting, req.Params.Name)
 	var e *catalog.Error
-	if !errors.As(err, &e) || e.Kind == catalog.Missing || !allowedName(req.Params.Name) {
+	if !errors.As(err, &e) || e.Kind == catalog.Missing && !f.fails(ctx) || !allowedName(req.Params.Name) {
 		return
 	}
 	// The call says why its server cannot be asked, instead of "not found".
@@ -207,6 +209,13 @@ func (fed *federation) beforeCall(ctx context.Context, _ any, req *mcp.CallToolR
 	if fresh {
 		f.register([]string{req.Params.Name}, nil)
 	}
+}
+
+// fails reports a server whose tools could not be listed when that was last tried.
+func (f *federated) fails(ctx context.Context) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.view(ctx).err != nil
 }
 
 // report is the state of all servers, for whoami: {prefix, server, tools, error?}.
@@ -236,4 +245,71 @@ func (fed *federation) report(ctx context.Context) string {
 		out = append(out, o.bytes()...)
 	}
 	return string(append(out, ']'))
+}
+
+// awaitsSignIn reports a server whose tools could not be listed for want of a sign-in.
+func (fed *federation) awaitsSignIn() bool {
+	if fed == nil {
+		return false
+	}
+	return slices.ContainsFunc(fed.servers, func(f *federated) bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, v := range f.views {
+			if wantsSignIn(v.err) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// ManagedTool is a tool of another server, as it is listed and as it is judged.
+type ManagedTool struct {
+	Listed mcp.Tool
+	Row    *catalog.Row
+}
+
+// ManagedTools are the tools of all other servers by name, and why those of some could
+// not be listed. It waits for each as long as one may take, and no longer than ctx.
+func (s *Server) ManagedTools(ctx context.Context) (all []ManagedTool, failed []error) {
+	if s.federation == nil {
+		return nil, nil
+	}
+	var views []*managedView
+	for _, f := range s.federation.servers { // all at once
+		f.mu.Lock()
+		v := f.view(ctx)
+		if !v.known {
+			f.load(ctx, v)
+		}
+		views = append(views, v)
+		f.mu.Unlock()
+	}
+	for i, f := range s.federation.servers {
+		f.mu.Lock()
+		loading := views[i].loading
+		f.mu.Unlock()
+		err := error(nil)
+		if loading != nil {
+			select {
+			case <-loading:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		f.mu.Lock()
+		if err == nil {
+			err = views[i].err
+		}
+		for _, t := range views[i].tools {
+			all = append(all, ManagedTool{t.listed, t.row})
+		}
+		f.mu.Unlock()
+		if err != nil {
+			failed = append(failed, fmt.Errorf("the tools of %s (%s) are not listed: %w", f.Prefix, f, err))
+		}
+	}
+	slices.SortFunc(all, func(a, b ManagedTool) int { return strings.Compare(a.Listed.Name, b.Listed.Name) })
+	return all, failed
 }

@@ -263,6 +263,9 @@ func TestServerThatIsGone(t *testing.T) {
 		if got := fmt.Sprint(foreignTools(t, c)); got != "[]" || s.MCP().GetTool("fn_f") != nil {
 			t.Errorf("of a server that is gone: %s", got)
 		}
+		if text, failed := use(t, c, "fn_g", `{}`); !failed || gjson.Get(text, "error.kind").Str != "missing" || !strings.Contains(text, "no such MCP server") {
+			t.Errorf("a tool that was never there: %s", text)
+		}
 		up.list = listing("f")
 		time.Sleep(listRetry)
 		foreignTools(t, c)
@@ -321,6 +324,62 @@ func TestAnnouncedChangeIsHeard(t *testing.T) {
 			t.Errorf("told %d times", len(told))
 		}
 		if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_b]" {
+			t.Error(got)
+		}
+		s.Wait(t.Context())
+	})
+}
+
+// TestCallOfHangingServer: it ends in time, and says why.
+func TestCallOfHangingServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		hung := &fakeUpstream{list: func(context.Context) ([]json.RawMessage, error) {
+			<-never // not even by its context
+			return nil, nil
+		}}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": hung}, nil)
+		c := mcpClient(t, s)
+		began := time.Now()
+		text, failed := use(t, c, "fn_f", `{}`)
+		if took := time.Since(began); !failed || took > 2*listTime || gjson.Get(text, "error.kind").Str != "busy" || !strings.Contains(text, "not listed in time") {
+			t.Errorf("after %s: %s", took, text)
+		}
+		close(never)
+		s.Wait(t.Context())
+	})
+}
+
+// TestListAfterSignIn: whoever signs in is shown the tools soon, not when a server that
+// fails would be asked again, and a call does not wait at all.
+func TestListAfterSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signedIn := false
+		fn := &fakeUpstream{call: saying("x"), list: func(ctx context.Context) ([]json.RawMessage, error) {
+			if !signedIn {
+				return nil, &catalog.Error{Kind: catalog.SignIn, Message: "nobody is signed in"}
+			}
+			return listing("f")(ctx)
+		}}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": fn}, nil)
+		c := mcpClient(t, s)
+		told := make(chan struct{}, 10)
+		c.OnNotification(func(n mcp.JSONRPCNotification) { told <- struct{}{} })
+		foreignTools(t, c)
+		synctest.Wait()
+		if len(told) != 0 {
+			t.Errorf("told %d times of nothing", len(told))
+		}
+		signedIn = true
+		s.identified()
+		synctest.Wait()
+		if len(told) != 1 {
+			t.Errorf("told %d times", len(told))
+		}
+		if text, failed := use(t, c, "fn_f", `{}`); failed {
+			t.Error(text)
+		}
+		if got := fmt.Sprint(foreignTools(t, c)); got != "[fn_f]" {
 			t.Error(got)
 		}
 		s.Wait(t.Context())

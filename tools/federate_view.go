@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"brickmcp/catalog"
@@ -107,7 +108,14 @@ func (f *federated) listed(ctx context.Context) (tools map[string]*managedTool, 
 	now := f.now()
 	awaited, age := v.asked.IsZero() || v.stale, now.Sub(v.asked)
 	// A server that says with every list that it has changed must not keep clients busy.
-	if v.asked.IsZero() || v.stale && age >= listAgain || v.err == nil && age >= listedFor || v.err != nil && age >= listRetry {
+	due := listedFor
+	switch {
+	case v.stale || wantsSignIn(v.err): // a person may have signed in by now
+		due = listAgain
+	case v.err != nil:
+		due = listRetry
+	}
+	if v.asked.IsZero() || age >= due {
 		f.load(ctx, v)
 	}
 	if awaited && v.loading != nil && now.Sub(v.began) < listPatience { // nobody waits for one that hangs
@@ -241,19 +249,17 @@ func (f *federated) changed(v *managedView) {
 	}
 }
 
-// close ends the sessions with all servers.
+// close ends the sessions with all servers, at once: each may take some seconds.
 func (fed *federation) close() {
+	var ending sync.WaitGroup
 	for _, f := range fed.servers {
 		f.mu.Lock()
-		views := slices.Collect(maps.Values(f.views))
-		f.mu.Unlock()
-		for _, v := range views {
-			f.mu.Lock()
-			upstream := v.upstream
-			f.mu.Unlock()
-			if upstream != nil {
-				upstream.Close()
+		for _, v := range f.views {
+			if v.upstream != nil {
+				ending.Go(v.upstream.Close)
 			}
 		}
+		f.mu.Unlock()
 	}
+	ending.Wait()
 }
