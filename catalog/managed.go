@@ -24,6 +24,7 @@ var ListMCPServices = Define[MCPServicesRequest, struct {
 		Name    string `json:"name"`
 		Comment string `json:"comment"`
 	} `json:"mcp_services"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_services", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/mcp-services", Items: "mcp_services", Paging: WholeList,
@@ -37,6 +38,7 @@ var ListConnections = Define[struct{}, struct {
 		Comment string            `json:"comment"`
 		Options map[string]string `json:"options"`
 	} `json:"connections"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_connections", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/connections", Items: "connections", Paging: WholeList,
@@ -48,6 +50,7 @@ var ListSearchEndpoints = Define[struct{}, struct {
 	Endpoints []struct {
 		Name string `json:"name"`
 	} `json:"endpoints"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_search_endpoints", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.0/vector-search/endpoints", Items: "endpoints", Paging: WholeList,
@@ -65,6 +68,7 @@ var ListSearchIndexes = Define[SearchIndexesRequest, struct {
 		Name      string `json:"name"`
 		IndexType string `json:"index_type"`
 	} `json:"vector_indexes"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_search_indexes", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.0/vector-search/indexes", Items: "vector_indexes", Paging: WholeList,
@@ -82,6 +86,7 @@ var ListFunctions = Define[FunctionsRequest, struct {
 	Functions []struct {
 		Name string `json:"name"`
 	} `json:"functions"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_functions", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/functions", Items: "functions", Paging: WholeList,
