@@ -132,10 +132,11 @@ func (s *Supervisor) instead(ctx context.Context) string {
 	return "Give one of these as agent instead: " + strings.Join(names, ", ") + "."
 }
 
-// runningApp is an app that can answer; "" of another one.
+// runningApp is an app that can answer; "" of another one. Apps named mcp-… are
+// MCP servers and no agents.
 func runningApp(item gjson.Result) string {
 	var app catalog.App
-	if json.Unmarshal([]byte(item.Raw), &app) != nil || running(app.Name, &app) != nil {
+	if json.Unmarshal([]byte(item.Raw), &app) != nil || running(app.Name, &app) != nil || strings.HasPrefix(app.Name, "mcp-") {
 		return ""
 	}
 	return prefixed(appPrefix, app.Name)

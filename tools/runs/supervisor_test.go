@@ -296,7 +296,7 @@ func TestGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := &gateway{answers: map[string][]answer{
 					posts:                         {gone},
-					catalog.ListApps.Name:         {{body: `{"apps":[{"name":"agent-bricks-orders","url":"https://a.example"},{"name":"odd, name","url":"https://b.example"}]}`}},
+					catalog.ListApps.Name:         {{body: `{"apps":[{"name":"agent-bricks-orders","url":"https://a.example"},{"name":"odd, name","url":"https://b.example"},{"name":"mcp-stock","url":"https://c.example"}]}`}},
 					catalog.ListRunEndpoints.Name: {{body: `{"endpoints":[{"name":"llm","task":"llm/v1/chat"},{"name":"churn","task":"agent/v1/responses"}]}`}},
 					catalog.ListSpaces.Name:       {failing(catalog.Forbidden, 403, "", "no")},
 				}}
