@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,6 +21,7 @@ type loggedRequests struct {
 	body   string
 	millis bool // times are epoch ms
 	began  time.Time
+	apart  time.Duration // 0: a second
 }
 
 func (l loggedRequests) answer(body []byte) string {
@@ -30,17 +32,17 @@ func (l loggedRequests) answer(body []byte) string {
 	var rows []string
 	cut := false
 	for i := l.count - 1; i >= 0; i-- {
-		at := l.began.Add(time.Duration(i) * time.Second)
+		at := l.began.Add(time.Duration(i) * cmp.Or(l.apart, time.Second))
 		if ms := parameter("until_ms"); ms != "" && fmt.Sprint(at.UnixMilli()) >= ms {
 			continue
 		}
-		if until := parameter("until_time"); until != "" && at.Format("2006-01-02 15:04:05.000") >= until {
+		if until := parameter("until_time"); until != "" && at.Format("2006-01-02 15:04:05.000000") >= until {
 			continue
 		}
 		if cut = int64(len(rows)) == limit; cut {
 			break
 		}
-		cell := at.Format("2006-01-02T15:04:05.000Z")
+		cell := at.Format("2006-01-02T15:04:05.000000Z")
 		if l.millis {
 			cell = fmt.Sprint(at.UnixMilli())
 		}
@@ -70,9 +72,10 @@ func TestReadLogsIsBounded(t *testing.T) {
 		says      string
 		statement bool // it goes on in the statement
 	}{
-		{"gateway, by row_limit", gatewayColumns, loggedRequests{count: 23, body: "short", began: began}, 4000, 5, 5, "", "until=2025-06-01T08:00:18.000Z", false},
-		{"legacy, by row_limit", legacyColumns, loggedRequests{count: 23, body: "short", millis: true, began: began}, 4000, 5, 5, "", "until=2025-06-01T08:00:18.000Z", false},
-		{"unity, by row_limit", unityColumns, loggedRequests{count: 23, body: "short", began: began}, 4000, 10, 10, "", "until=2025-06-01T08:00:13.000Z", false},
+		{"gateway, by row_limit", gatewayColumns, loggedRequests{count: 23, body: "short", began: began}, 4000, 5, 5, "", "until=2025-06-01T08:00:18.000000Z", false},
+		{"legacy, by row_limit", legacyColumns, loggedRequests{count: 23, body: "short", millis: true, began: began}, 4000, 5, 5, "", "until=2025-06-01T08:00:18.000000Z", false},
+		{"rows of one millisecond", gatewayColumns, loggedRequests{count: 23, body: "short", began: began, apart: 40 * time.Microsecond}, 4000, 5, 5, "", "until=2025-06-01T08:00:00.000720Z", false},
+		{"unity, by row_limit", unityColumns, loggedRequests{count: 23, body: "short", began: began}, 4000, 10, 10, "", "until=2025-06-01T08:00:13.000000Z", false},
 		{"long bodies, as many as there is room for", gatewayColumns, loggedRequests{count: 23, body: long, began: began}, 4000, 23, 5, "tools: {sql_get_statement: deny}", "until=", false},
 		{"one body above the budget", gatewayColumns, loggedRequests{count: 3, body: long, began: began}, 300, 3, 1, "tools: {sql_get_statement: deny}", "until=", false},
 		{"long bodies, with the statement to read on in", gatewayColumns, loggedRequests{count: 23, body: long, began: began}, 4000, 23, 5, "", "sql_get_statement with statement_id and page_token=~", true},
@@ -132,9 +135,9 @@ func TestReadLogsIsBounded(t *testing.T) {
 // TestLogTime: the times of all generations.
 func TestLogTime(t *testing.T) {
 	for cell, want := range map[string]string{
-		`1748764800123`: "2025-06-01T08:00:00.123Z", `"1748764800123"`: "2025-06-01T08:00:00.123Z",
-		`"2025-06-01T08:00:00.123Z"`: "2025-06-01T08:00:00.123Z", `"2025-06-01T10:00:00+02:00"`: "2025-06-01T08:00:00.000Z",
-		`"2025-06-01 08:00:00.123456"`: "2025-06-01T08:00:00.123Z", `"yesterday"`: "", `null`: "", `""`: "",
+		`1748764800123`: "2025-06-01T08:00:00.123000Z", `"1748764800123"`: "2025-06-01T08:00:00.123000Z",
+		`"2025-06-01T08:00:00.123Z"`: "2025-06-01T08:00:00.123000Z", `"2025-06-01T10:00:00+02:00"`: "2025-06-01T08:00:00.000000Z",
+		`"2025-06-01 08:00:00.123456"`: "2025-06-01T08:00:00.123456Z", `"yesterday"`: "", `null`: "", `""`: "",
 	} {
 		at, ok := logTime(gjson.Parse(cell))
 		if got := at.Format(untilFormat); ok != (want != "") || ok && got != want {

@@ -13,8 +13,9 @@ const (
 	logDays = 7 * 24 * time.Hour // that are read when since is not given
 	// idDays are read when a request is named: its day is not known.
 	idDays = 30 * 24 * time.Hour
-	// untilFormat has the milliseconds that times in answers have.
-	untilFormat = "2006-01-02T15:04:05.000Z"
+	// untilFormat has the microseconds of a TIMESTAMP: rows of the same millisecond
+	// must not be lost between two pages.
+	untilFormat = "2006-01-02T15:04:05.000000Z"
 )
 
 // logRead is what is asked for.

@@ -19,7 +19,7 @@ func (r logRead) parameters(text string) string {
 		{"since_time", r.since.UTC().Format("2006-01-02 15:04:05"), "TIMESTAMP"},
 		{"since_ms", strconv.FormatInt(r.since.UnixMilli(), 10), "BIGINT"},
 		{"until_day", r.until.UTC().Format(time.DateOnly), "DATE"},
-		{"until_time", r.until.UTC().Format("2006-01-02 15:04:05.000"), "TIMESTAMP"},
+		{"until_time", r.until.UTC().Format("2006-01-02 15:04:05.000000"), "TIMESTAMP"},
 		{"until_ms", strconv.FormatInt(r.until.UnixMilli(), 10), "BIGINT"},
 		{"min_status", strconv.FormatInt(r.status, 10), "INT"},
 		{"request_id", r.id, "STRING"},
