@@ -65,7 +65,7 @@ func (c *config) build() (*app, error) {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Warehouse: c.defaultWarehouse(w), Managed: w.managed()})
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Address: w.address, Warehouse: c.defaultWarehouse(w), Managed: w.managed()})
 	}
 	a.close = func() error {
 		a.tools.Close()
