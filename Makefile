@@ -4,10 +4,15 @@ GO      ?= go
 VERSION ?= 0.1.0
 FUZZTIME ?= 30s
 BIN     ?= bin/brickmcp
-LDFLAGS := -s -w -X main.version=$(VERSION)
-# Inlining costs 0.7 MB of binary, and pays only where every call spends its time.
-GCFLAGS := -gcflags=brickmcp/...=-l $(foreach package,catalog transport/rest transport/serve,-gcflags=brickmcp/$(package)=)
-GCFLAGS += $(foreach package,github.com/spf13/... github.com/santhosh-tekuri/... go.yaml.in/... golang.org/x/text/...,-gcflags=$(package)=-l)
+# Functions aligned to 4 bytes instead of 32 take 0.3 MB less; 4 is what arm64 instructions need.
+LDFLAGS := -s -w -funcalign=4 -X main.version=$(VERSION)
+# Inlining costs more than 1 MB of binary, and pays only where calls and the start-up spend their time.
+INLINED := brickmcp/catalog brickmcp/transport/rest brickmcp/transport/serve \
+	runtime/... internal/... sync/... reflect strings bytes strconv unicode/... bufio io math/... \
+	encoding/json encoding/base64 compress/... hash/... crypto/internal/... modernc.org/... github.com/tidwall/...
+GCFLAGS := -gcflags=all=-l $(foreach package,$(INLINED),-gcflags=$(package)=)
+# HTTP/2 is 0.45 MB; the workspace is spoken to by HTTP/1.1 anyway: a connection a call never waits behind another.
+TAGS := nethttpomithttp2
 export CGO_ENABLED ?= 0
 
 .PHONY: help build demo test bench lint gen check-gen clients fuzz clean
@@ -16,7 +21,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/brickmcp
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" $(GCFLAGS) -o $(BIN) ./cmd/brickmcp
+	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" $(GCFLAGS) -o $(BIN) ./cmd/brickmcp
 
 demo: build ## show a guided session on the embedded workspace
 	@bin/brickmcp demo

@@ -40,7 +40,7 @@ func declared() []*Row {
 	var rows []*Row
 	for _, group := range [][]*Row{
 		jobRows(), clusterRows(), warehouseRows(), statementRows(), unityRows(), fileRows(), workspaceRows(),
-		secretRows(), principalRows(),
+		secretRows(), principalRows(), supervisorRows(), agentRows(), runsBackendRows(), managedRows(),
 	} {
 		rows = append(rows, group...)
 	}

@@ -19,6 +19,9 @@ const maxProblems = 10
 // says by name what is wrong with them. Nothing has been sent when it refuses.
 // null stands for "not given": many clients send it for every optional argument.
 func (r *Row) Bind(raw []byte) (*Call, error) {
+	if r.IsForeign() {
+		return r.bindForeign(raw)
+	}
 	args, err := r.arguments(raw)
 	if err != nil {
 		return nil, err
@@ -64,7 +67,9 @@ func (r *Row) checkOneOf(args arguments) string {
 
 func (r *Row) refusal(problems []string) *Error {
 	advice := "It takes no arguments. Nothing was sent."
-	if names := r.Arguments(); len(names) > 0 {
+	if r.IsForeign() {
+		advice = "Nothing was sent."
+	} else if names := r.Arguments(); len(names) > 0 {
 		advice = "Valid arguments: " + strings.Join(names, ", ") + ". Nothing was sent."
 	}
 	return invalid(r.Name+": "+strings.Join(problems, "; "), advice)
@@ -158,6 +163,10 @@ func (p *param) check(v gjson.Result) string {
 		if p.min != nil && n < *p.min || p.max != nil && n > *p.max {
 			return fmt.Sprintf("%q must be %s, not %d", p.name, p.bounds(), n)
 		}
+	case p.kind == kindInput:
+		if p.required && (v.Str == "" && v.Type == gjson.String || v.Raw == "[]") {
+			return fmt.Sprintf("%q must not be empty", p.name)
+		}
 	case p.kind == kindArray, p.values:
 		return p.checkItems(v)
 	case p.keys != nil:
@@ -224,6 +233,13 @@ func (k kind) matches(v gjson.Result) bool {
 		return v.IsObject()
 	case kindArray:
 		return v.IsArray()
+	case kindInput:
+		objects := v.IsArray()
+		v.ForEach(func(_, item gjson.Result) bool {
+			objects = objects && item.IsObject()
+			return objects
+		})
+		return objects || v.Type == gjson.String
 	}
 	return false
 }

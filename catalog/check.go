@@ -14,6 +14,8 @@ const maxToolBytes = 3000
 
 var (
 	namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{2,63}$`)
+	// what paths of a workspace, or of an app in it, begin with
+	pathRoots   = []string{"/api/", "/ai-gateway/", "/serving-endpoints/", "/responses"}
 	secretWords = []string{"secret", "token", "password", "value"}
 )
 
@@ -40,8 +42,8 @@ func (r *Row) Check() error {
 	if r.Proven && (looks || r.Inner) {
 		breaks("Proven is for tools that read with another method than GET")
 	}
-	if !strings.HasPrefix(r.Path, "/api/2.") {
-		breaks("the path does not begin with /api/2.")
+	if !slices.ContainsFunc(pathRoots, func(root string) bool { return strings.HasPrefix(r.Path, root) }) {
+		breaks("the path begins with none of %s", strings.Join(pathRoots, ", "))
 	}
 	if r.Needs == "" {
 		breaks("Needs (the permission) is not set")

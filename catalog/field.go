@@ -52,6 +52,22 @@ func (o *Object) UnmarshalJSON(raw []byte) error {
 // JSONSchema implements invopop's customisation.
 func (Object) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "object"} }
 
+// Input is a text or an array of items, as the APIs of models take it. The schema
+// names the text alone: a list of types is refused by some clients.
+type Input json.RawMessage
+
+// MarshalJSON passes the bytes on.
+func (i Input) MarshalJSON() ([]byte, error) { return json.RawMessage(i).MarshalJSON() }
+
+// UnmarshalJSON keeps the bytes.
+func (i *Input) UnmarshalJSON(raw []byte) error {
+	*i = append((*i)[:0], raw...)
+	return nil
+}
+
+// JSONSchema implements invopop's customisation.
+func (Input) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
+
 // Map is an object of texts. Its schema does not say so: that would cost eight
 // tokens each time, and Bind checks it.
 type Map map[string]string

@@ -58,7 +58,7 @@ var (
 	ServicePrincipals = &Group{ID: "service_principals", Title: "Service principals", Prefixes: []string{"service_principals"}}
 	Supervisor        = &Group{ID: "supervisor", Title: "Supervisor runs", Prefixes: []string{"supervisor"}}
 	Agents            = &Group{ID: "agents", Title: "Agents", Prefixes: []string{"agents"}}
-	Managed           = &Group{ID: "managed", Title: "Managed MCP servers"}
+	Managed           = &Group{ID: "managed", Title: "Managed MCP servers", Prefixes: []string{"managed"}}
 )
 
 // Groups lists all groups in the order of the book.
@@ -86,14 +86,17 @@ var (
 )
 
 // String is the limit as the documentation writes it: "20/s", "1100/min, shared
-// by secrets", or "standard".
+// by secrets", "50/5min", or "standard".
 func (l Limit) String() string {
 	if l.Calls == 0 {
 		return "standard"
 	}
 	unit := "s"
-	if l.Per == time.Minute {
+	switch {
+	case l.Per == time.Minute:
 		unit = "min"
+	case l.Per > time.Minute:
+		unit = strconv.Itoa(int(l.Per/time.Minute)) + "min"
 	}
 	text := strconv.Itoa(l.Calls) + "/" + unit
 	if l.Bucket != "" {

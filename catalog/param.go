@@ -31,11 +31,13 @@ const (
 	kindBoolean
 	kindObject
 	kindArray
+	kindInput
 )
 
 var kindWords = [...]string{
 	kindString: "a string", kindID: "a 64-bit id (decimal string or integer)", kindInteger: "an integer",
 	kindNumber: "a number", kindBoolean: "true or false", kindObject: "an object", kindArray: "an array",
+	kindInput: "a string, or an array of objects",
 }
 
 // param is one argument, read from a field of a request struct. The tags:
@@ -76,6 +78,9 @@ type param struct {
 
 func (r *Row) lookup() ([]param, map[string]*param) {
 	s := r.shape
+	if s.foreign != nil {
+		return nil, nil // another server knows them
+	}
 	s.paramsOnce.Do(func() {
 		holes := r.holes()
 		s.params = appendParams(nil, r.req, r, holes)
@@ -161,6 +166,8 @@ func kindOf(t reflect.Type) (k, items kind, values bool) {
 		return kindID, 0, false
 	case reflect.TypeFor[Object]():
 		return kindObject, 0, false
+	case reflect.TypeFor[Input]():
+		return kindInput, 0, false
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -216,7 +223,10 @@ func (r *Row) FromText(name, text string) json.RawMessage {
 	if err != nil { // a string always has a JSON form
 		panic(err)
 	}
-	if p == nil || p.kind == kindString || p.kind == kindID {
+	if r.IsForeign() && json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	if p == nil || p.kind == kindString || p.kind == kindID || p.kind == kindInput && !strings.HasPrefix(text, "[") {
 		return quoted
 	}
 	if p.kind == kindArray && p.items == kindString && !strings.HasPrefix(text, "[") {

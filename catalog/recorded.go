@@ -35,6 +35,8 @@ func (r *Row) Recorded(args json.RawMessage) json.RawMessage {
 		}
 		out = append(appendQuoted(out, shortened(key.Str)), ':')
 		switch p := byName[key.Str]; {
+		case p == nil && r.IsForeign():
+			out = appendRecorded(out, key.Str, value)
 		case p == nil:
 			out = append(out, `"(no argument)"`...) // whatever it holds was not sent
 		case p.hide:

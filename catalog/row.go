@@ -88,6 +88,7 @@ type shape struct {
 	byName     map[string]*param
 	nodeOnce   sync.Once
 	node       *node
+	foreign    *foreign // nil: the row is the catalog's own
 }
 
 // Endpoint is a row with its request and response types, for tools that join

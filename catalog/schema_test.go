@@ -103,7 +103,7 @@ func TestSchemasAgreeWithBind(t *testing.T) {
 				t.Errorf("%s shows %q, which Bind does not know", row.Name, name)
 				continue
 			}
-			want := [...]string{kindString: "string", kindID: "string", kindInteger: "integer", kindNumber: "number", kindBoolean: "boolean", kindObject: "object", kindArray: "array"}[p.kind]
+			want := [...]string{kindString: "string", kindID: "string", kindInteger: "integer", kindNumber: "number", kindBoolean: "boolean", kindObject: "object", kindArray: "array", kindInput: "string"}[p.kind]
 			if property.Type != want || property.Description != p.doc {
 				t.Errorf("%s.%s: schema %s %q, Bind %s %q", row.Name, name, property.Type, property.Description, want, p.doc)
 			}
@@ -161,8 +161,8 @@ func TestToolListFitsItsBudget(t *testing.T) {
 		what      string
 		got, most int
 	}{
-		{"all tools", all, 28_000},
-		{"the tools that only read", read, 12_000},
+		{"all tools", all, 37_000},
+		{"the tools that only read", read, 16_000},
 		{"what a model sees of all tools", model, 112 * len(All()) * 20_500 / 4_685},
 	} {
 		if b.got > b.most {

@@ -25,13 +25,14 @@ const (
 	ScopeJobs              Scope = "jobs"
 	ScopeSecretScopes      Scope = "secret_scopes"
 	ScopeServicePrincipals Scope = "service_principals"
+	ScopeAgents            Scope = "agents" // apps/NAME, endpoints/NAME, genie/SPACE_ID; a name alone is an endpoint's
 )
 
 // Scopes lists the scopes of the policy file, in the order of the book.
 func Scopes() []Scope {
 	return []Scope{
 		ScopeCatalogs, ScopeSchemas, ScopeTables, ScopeFunctions, ScopeVolumes, ScopeWorkspacePaths,
-		ScopeWarehouses, ScopeClusters, ScopeJobs, ScopeSecretScopes, ScopeServicePrincipals,
+		ScopeWarehouses, ScopeClusters, ScopeJobs, ScopeSecretScopes, ScopeServicePrincipals, ScopeAgents,
 	}
 }
 
@@ -42,6 +43,7 @@ const (
 	ScopeStatements Scope = "statements" // SQL that this user has run
 	ScopeSecurables Scope = "securables" // TYPE:FULL_NAME of Unity Catalog
 	ScopeSQL        Scope = "sql"        // a text that names tables
+	ScopeAgentRuns  Scope = "agent_runs" // runs of agents that this user has started
 )
 
 // Touch names an object that a call is about. In a row ID and Name are patterns

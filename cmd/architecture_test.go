@@ -17,29 +17,32 @@ import (
 var allowed = map[string][]string{
 	"catalog":                       {},
 	"auth":                          {},
-	"tools":                         {"catalog", "tools/audit", "tools/policy", "tools/sqlguard"},
+	"tools":                         {"catalog", "tools/runs", "tools/audit", "tools/policy", "tools/sqlguard"},
 	"tools/policy":                  {"catalog", "tools/sqlguard"},
+	"tools/runs":                    {"catalog"},
 	"tools/audit":                   {},
 	"tools/sqlguard":                {},
 	"transport/serve":               {},
 	"transport/rest":                {"catalog"},
 	"transport/otlp":                {},
+	"transport/managed":             {"catalog"},
 	"transport/sandbox":             {"transport/sandbox/engine"},
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
-	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
+	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
 	"cmd/gen":                       {"catalog", "tools", "tools/policy"},
 }
 
 // reserved are imports that only the named packages may have.
 var reserved = map[string][]string{
 	"net/http": {
-		"catalog", // http.Header in Call and Answer only; see TestCatalogIsQuiet
-		"auth", "tools", "transport/rest", "transport/otlp", "transport/sandbox", "cmd/brickmcp",
+		"catalog",    // http.Header in Call and Answer only; see TestCatalogIsQuiet
+		"tools/runs", // likewise, for http.Header and the names of statuses
+		"auth", "tools", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
 	},
-	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "cmd/brickmcp", "cmd/gen"},
-	"github.com/mark3labs/mcp-go/server": {"tools", "transport/serve"},
-	"github.com/mark3labs/mcp-go/client": {"cmd/brickmcp"}, // the demo is a client
+	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "transport/managed", "transport/sandbox", "cmd/brickmcp", "cmd/gen"},
+	"github.com/mark3labs/mcp-go/server": {"tools", "transport/serve", "transport/sandbox"}, // the sandbox hosts servers
+	"github.com/mark3labs/mcp-go/client": {"cmd/brickmcp", "transport/managed"},             // the demo is a client
 	"modernc.org/sqlite":                 {"transport/sandbox/engine"},
 	// Either keeps the linker from dropping unused methods: 3 MB of binary.
 	"html/template": {}, "text/template": {},

@@ -222,6 +222,8 @@ func (s *Server) perform(ctx context.Context, call *catalog.Call) ([]byte, error
 	row := call.Row
 	think := thinking[row.Name]
 	switch {
+	case row.IsForeign():
+		return s.relay(ctx, call)
 	case think != nil:
 		return think(s, ctx, call)
 	case row.Items != "":

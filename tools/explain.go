@@ -22,7 +22,7 @@ type question struct {
 }
 
 // bindQuestion reads the arguments of whoami.
-func bindQuestion(args json.RawMessage) (q question, err error) {
+func (s *Server) bindQuestion(ctx context.Context, args json.RawMessage) (q question, err error) {
 	refuse := func(what, advice string) error {
 		return &catalog.Error{Kind: catalog.Invalid, Message: whoAmIName + ": " + what, Advice: advice}
 	}
@@ -36,7 +36,7 @@ func bindQuestion(args json.RawMessage) (q question, err error) {
 		switch {
 		case value.Type == gjson.Null:
 		case key.Str == "tool" && value.Type == gjson.String:
-			if q.row = catalog.Find(value.Str); q.row == nil {
+			if q.row, err = s.Find(ctx, value.Str); q.row == nil && err == nil {
 				hint := ""
 				if near := catalog.Nearest(value.Str, toolNames()); near != "" {
 					hint = " (did you mean " + near + "?)"

@@ -19,6 +19,12 @@ const maxEmptyPages = 50
 // list answers one page of a list: as much of the API's page as the result
 // budget holds, and where to go on.
 func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
+	return s.listOf(ctx, call, nil)
+}
+
+// listOf is list of those items alone that are of the kind the tool lists; nil is
+// all of them.
+func (s *Server) listOf(ctx context.Context, call *catalog.Call, of func(gjson.Result) bool) ([]byte, error) {
 	if err := checkFields(call); err != nil {
 		return nil, err
 	}
@@ -42,7 +48,7 @@ func (s *Server) list(ctx context.Context, call *catalog.Call) ([]byte, error) {
 		cut := -1
 		eachItem(page.Get(row.Items), func(item gjson.Result) bool {
 			total++
-			if total <= call.Page.Skip {
+			if total <= call.Page.Skip || of != nil && !of(item) {
 				return true
 			}
 			if hides != nil && hides(item) {

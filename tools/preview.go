@@ -86,6 +86,14 @@ func (v *previewer) fill() error {
 		return v.putSecret()
 	case catalog.CreateServicePrincipal.Name:
 		return v.createPrincipal()
+	case catalog.DeployAgent.Name:
+		return v.deployAgent()
+	case catalog.DeleteAgent.Name:
+		return v.deleteAgent()
+	}
+	if v.call.Row.IsForeign() {
+		v.relays()
+		return nil
 	}
 	if v.text("statement") != "" {
 		return v.runSQL()

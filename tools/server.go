@@ -13,6 +13,7 @@ import (
 
 	"brickmcp/catalog"
 	"brickmcp/tools/audit"
+	"brickmcp/tools/runs"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -52,8 +53,12 @@ type Config struct {
 	Policies     Policies    // nil: no policy file
 	Audit        *audit.Log  // nil: nothing is written down
 	AuditNeed    AuditNeed   // what an audit log that cannot be written stops; "": AuditWrites
-	StateDir     string      // where confirmations outlive the process; "": they do not
+	StateDir     string      // where confirmations and runs of agents outlive the process; "": they do not
+	Approvals    Approvals   // who may let tools of agents act
 	Log          *zap.Logger
+
+	// Managed are the MCP servers of the workspaces whose tools are shown beside ours.
+	Managed []ManagedServer
 }
 
 // Server is the set of tools. It is safe for concurrent use.
@@ -79,9 +84,17 @@ type Server struct {
 	auditNeed     AuditNeed
 	confirmations *confirmations
 	duplicates    *duplicates
-	identities    *identities   // of the workspace
-	lookups       *lookups      // likewise
+	identities    *identities // of the workspace
+	lookups       *lookups    // likewise
+	app           func(context.Context, string) (catalog.Caller, error)
+	registry      *runs.Registry // of the runs of agents
+	runner        *runs.Runner   // of those in the workspace
+	approvals     Approvals
+	stateDir      string        // of what outlives the process; "": nothing does
 	host          func() string // of the workspace, as audit names it; nil: its name
+	address       func() string // its URL; nil: host is
+
+	federation *federation // nil: no other servers
 
 	warehouse  func() string // the id of the default one; nil or "": none
 	picked     pickedWarehouse
@@ -107,6 +120,20 @@ var thinking = map[string]handler{
 	catalog.ImportWorkspace.Name:  (*Server).importWorkspace,
 	catalog.ExportWorkspace.Name:  (*Server).exportWorkspace,
 	catalog.GetRunOutput.Name:     (*Server).runOutput,
+	catalog.DeployAgent.Name:      (*Server).deployAgent,
+	catalog.ListAgents.Name:       (*Server).listAgents,
+	catalog.GetAgent.Name:         (*Server).getAgent,
+	catalog.DeleteAgent.Name:      (*Server).deleteAgent,
+	catalog.QueryAgent.Name:       (*Server).queryAgent,
+	catalog.GiveFeedback.Name:     (*Server).giveFeedback,
+	catalog.ReadAgentLogs.Name:    (*Server).readAgentLogs,
+
+	catalog.StartSupervisorRun.Name:  (*Server).startSupervisorRun,
+	catalog.GetSupervisorRun.Name:    (*Server).getSupervisorRun,
+	catalog.WaitSupervisorRun.Name:   (*Server).waitSupervisorRun,
+	catalog.ApproveRun.Name:          (*Server).approveRun,
+	catalog.CancelSupervisorRun.Name: (*Server).cancelSupervisorRun,
+	catalog.ListSupervisorRuns.Name:  (*Server).listSupervisorRuns,
 }
 
 // New registers every row as a tool. It touches neither network nor disk.
@@ -117,6 +144,7 @@ func New(cfg Config) *Server {
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
 		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
 		confirmations: newConfirmations(confirmDir(cfg.StateDir), time.Now), duplicates: newDuplicates(time.Now),
+		stateDir: cfg.StateDir, registry: runs.New(cfg.StateDir), approvals: cfg.Approvals,
 	}
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -132,11 +160,12 @@ func New(cfg Config) *Server {
 	}
 	hooks := &server.Hooks{}
 	hooks.AddAfterListTools(s.listTools)
+	s.federate(cfg, hooks)
 	hooks.AddOnError(s.unserved)
 	s.mcp = server.NewMCPServer("brickmcp", cfg.Version,
 		server.WithTitle("Databricks"),
 		server.WithInstructions(instructions),
-		server.WithToolCapabilities(cfg.Policies != nil), // else the list never changes
+		server.WithToolCapabilities(cfg.Policies != nil || s.federation != nil), // else the list never changes
 		server.WithHooks(hooks),
 	)
 	var all []server.ServerTool
@@ -160,6 +189,10 @@ func (s *Server) ToolsChanged() {
 
 // identified hears that it is known who is signed in, which may leave other tools.
 func (s *Server) identified() {
+	if s.federation.awaitsSignIn() {
+		s.ToolsChanged()
+		return
+	}
 	if s.policies == nil {
 		return
 	}
@@ -173,6 +206,7 @@ func (s *Server) identified() {
 func (s *Server) Wait(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
+		s.registry.Close(ctx) // agents whose answers only this process reads
 		for _, w := range s.workspaces {
 			w.background.Wait()
 		}
@@ -221,6 +255,9 @@ func (s *Server) listTools(ctx context.Context, _ any, _ *mcp.ListToolsRequest, 
 		}
 		listed = append(listed, t)
 	}
+	if s.federation != nil {
+		listed = s.federation.appendTools(ctx, listed, lists)
+	}
 	result.Tools = listed
 }
 
@@ -231,7 +268,11 @@ func (s *Server) serve(row *catalog.Row) server.ToolHandlerFunc {
 		defer end()
 		called, cancel := context.WithTimeout(called, callTime) // with the question to a person
 		defer cancel()
+		called = withClientTrace(called, req)
 		answer, asked, err := s.runConfirmed(called, req, row)
+		if asked == nil {
+			answer, asked, err = s.askApproval(called, req, row, answer, err)
+		}
 		if asked != nil {
 			return asked, nil
 		}

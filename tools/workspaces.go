@@ -28,11 +28,23 @@ type Workspace struct {
 	// nil: there is no such tool.
 	WhoAmI func(context.Context) (json.RawMessage, error)
 
+	// App opens a Databricks App of the workspace by its URL, with the user's own
+	// token; nil: apps cannot be reached.
+	App func(ctx context.Context, url string) (catalog.Caller, error)
+
 	// Identify asks the workspace who is signed in; nil: nobody knows.
 	Identify func(context.Context) (Identity, error)
 
+	// Managed opens an MCP server of the workspace, for the signed-in user; changed is
+	// to be told when the server says that its tools are others. nil: there are none.
+	Managed func(server ManagedServer, changed func()) Upstream
+
 	// Host names the workspace in audit lines; nil: Name does.
 	Host func() string
+
+	// Address is the URL of the workspace, below which people may be sent to sign in to
+	// connections; nil: Host is.
+	Address func() string
 
 	// Warehouse is the id of the SQL warehouse for queries that name none; nil or
 	// "": one is picked.
@@ -60,17 +72,23 @@ func (s *Server) sibling(w Workspace) *Server {
 	if s.audit != nil {
 		api = tracing{w.API}
 	}
-	return &Server{
-		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, warehouse: w.Warehouse,
+	sibling := &Server{
+		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, address: w.Address, app: w.App, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
 		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
-		confirmations: s.confirmations, duplicates: s.duplicates,
+		confirmations: s.confirmations, duplicates: s.duplicates, stateDir: s.stateDir,
 		identities: &identities{ask: w.Identify, now: time.Now}, lookups: &lookups{api: api, now: time.Now},
+		registry: s.registry, approvals: s.approvals,
 	}
+	sibling.runner = sibling.newRunner()
+	return sibling
 }
 
 // in finds the workspace that a call is for, and its arguments without the name.
 func (s *Server) in(tool string, args json.RawMessage) (*Server, json.RawMessage, error) {
+	if f := s.federation.of(tool); f != nil {
+		return f.w, args, nil // its tools are of one workspace
+	}
 	first := s.workspaces[0]
 	if !s.several() || !gjson.ValidBytes(args) {
 		return first, args, nil
@@ -172,7 +190,7 @@ func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []
 		r.end(ctx, answer, err, false)
 	}()
 	r.decided(policy.Decision{Action: policy.Allow, Rule: "every level"})
-	asked, err := bindQuestion(args)
+	asked, err := w.bindQuestion(ctx, args)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +201,11 @@ func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []
 	defer cancel()
 	if answer, err = w.who(ctx); err != nil {
 		return nil, err
+	}
+	if s.federation != nil && len(answer) > 2 && answer[len(answer)-1] == '}' {
+		o := object{buf: slices.Clone(answer[:len(answer)-1])}
+		o.raw("managed", s.federation.report(ctx))
+		answer = o.bytes()
 	}
 	if asked.row != nil {
 		answer = w.explain(ctx, asked, answer)

@@ -34,21 +34,30 @@ func (c *config) callCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			row := catalog.Find(args[0])
 			who := args[0] == tools.WhoAmI().Name
-			if row == nil && !who {
+			if row == nil && !who && len(c.managed) == 0 {
 				return usagef("there is no tool %q%s; brickmcp tools lists them", args[0], nearestTool(args[0]))
 			}
 			if cmd.Flags().Changed("json") && raw == "" {
 				return usagef("--json must be a JSON object, not empty")
-			}
-			arguments, err := parseArguments(row, raw, args[1:])
-			if err != nil {
-				return err
 			}
 			a, err := c.build()
 			if err != nil {
 				return err
 			}
 			defer a.close()
+			if row == nil && !who {
+				row, err = a.tools.Find(cmd.Context(), args[0])
+				switch {
+				case err != nil:
+					return explained(err)
+				case row == nil:
+					return usagef("there is no tool %q%s; brickmcp tools lists them", args[0], nearestTool(args[0]))
+				}
+			}
+			arguments, err := parseArguments(row, raw, args[1:])
+			if err != nil {
+				return err
+			}
 			defer a.tools.Wait(cmd.Context())
 			if who {
 				return c.printResult(a.tools.CallWhoAmI(cmd.Context(), arguments), pretty)

@@ -35,6 +35,7 @@ type config struct {
 	policy       string // file
 	auditFile    string
 	auditNeed    string
+	approvals    string
 	allowDirs    []string
 	resultTokens int
 	structured   bool
@@ -42,6 +43,7 @@ type config struct {
 	sandbox      bool
 	sandboxSpeed int
 	faults       []string
+	managed      []string
 	logLevel     string
 	logFormat    string
 	transport    string
@@ -72,6 +74,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.policy, "policy", "", "policy `FILE` (YAML) that narrows what agents may do; see docs/policy.md")
 	flags.StringVar(&c.auditFile, "audit-file", "", "`FILE` that every call is written to, or off (default audit.jsonl in the state directory)")
 	flags.StringVar(&c.auditNeed, "audit-required", string(tools.AuditWrites), "`WHAT` stops when the audit file cannot be written: writes, all or none")
+	flags.StringVar(&c.approvals, "approvals", "", "who approves the tools of agent runs: elicit (a person, asked by the client), tool (supervisor_approve) or never (default elicit where the client can, else tool)")
 	flags.StringArrayVar(&c.allowDirs, "allow-dir", nil, "`DIR` that local_path may read and write below (repeatable; none by default)")
 	flags.IntVar(&c.resultTokens, "max-result-tokens", tools.DefaultResultTokens, "budget of one result in tokens of 4 bytes")
 	flags.BoolVar(&c.structured, "structured", false, "answer with structured content and a line of text, in place of text")
@@ -79,6 +82,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.sandbox, "sandbox", false, "serve an embedded workspace that needs no account")
 	flags.StringArrayVar(&c.faults, "fault", nil, "failure to inject into the sandbox, `RULE` such as 503:count=2 (repeatable)")
 	flags.IntVar(&c.sandboxSpeed, "sandbox-speed", 1, "let time in the sandbox run `N` times as fast")
+	flags.StringArrayVar(&c.managed, "managed", nil, "show the tools of an MCP server of the workspace, `PREFIX=PATH` such as docs=vector-search/main/kb (repeatable; see managed discover)")
 	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error; logs go to stderr")
 	flags.StringVar(&c.logFormat, "log-format", "console", "console or json")
 }
@@ -106,7 +110,7 @@ func (c *config) environment(cmd *cobra.Command) error {
 		switch f.Name {
 		case "allow-dir":
 			values = filepath.SplitList(value)
-		case "profile":
+		case "profile", "managed":
 			for i, name := range strings.Split(value, ",") {
 				values = append(values[:i:i], strings.TrimSpace(name))
 			}
@@ -155,6 +159,7 @@ type settings struct {
 	auditNeed tools.AuditNeed
 	rateLimit rest.RateLimit
 	faults    []sandbox.Fault
+	managed   []tools.ManagedServer
 	dirs      []string
 	level     zapcore.Level
 }
@@ -172,6 +177,12 @@ func (c *config) check() (settings, error) {
 	s.auditNeed = tools.AuditNeed(cmp.Or(c.auditNeed, string(tools.AuditWrites)))
 	if !slices.Contains([]tools.AuditNeed{tools.AuditWrites, tools.AuditAll, tools.AuditNone}, s.auditNeed) {
 		return s, usagef("--audit-required: %q is none of writes, all, none", c.auditNeed)
+	}
+	if s.managed, err = c.managedServers(); err != nil {
+		return s, err
+	}
+	if !slices.Contains([]string{"", string(tools.ApprovalsElicit), string(tools.ApprovalsTool), string(tools.ApprovalsNever)}, c.approvals) {
+		return s, usagef("--approvals: %q is none of elicit, tool, never", c.approvals)
 	}
 	limit := c.rateLimit
 	if limit == "" {

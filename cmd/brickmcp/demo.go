@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,43 +25,39 @@ func (c *config) demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Minute)
 			defer cancel()
-			return c.demo(ctx)
+			return c.demo(ctx, demoEnvironment(cmd))
 		},
 	}
 }
 
-// demoPolicy lets the session start and delete jobs, and asks before what cannot
-// be taken back: a refusal and a question can be seen.
+// demoPolicy lets the session start and delete jobs and start agents, and asks
+// before what cannot be taken back: a refusal and a question can be seen.
 const demoPolicy = `default: read
-groups: {jobs: full}      # files, clusters and the rest: read
-confirm: destructive      # asks before what changes or removes something
+groups: {jobs: full, supervisor: full}      # files, clusters and the rest: read
+confirm: destructive                        # asks before what changes or removes something
+tools: {supervisor_approve: allow}          # answers a question, and needs no other
 `
 
-func (c *config) demo(ctx context.Context) (err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
+func (c *config) demo(ctx context.Context, environment []string) (err error) {
 	dir, err := os.MkdirTemp("", "brickmcp-demo-")
 	if err != nil {
 		return fmt.Errorf("make a directory for policy and audit log: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	team, log := filepath.Join(dir, "team.yaml"), filepath.Join(dir, "audit.jsonl")
-	if err := os.WriteFile(team, []byte(demoPolicy), 0o600); err != nil {
+	d := &demo{config: c, dir: dir, environment: environment, audit: filepath.Join(dir, "audit.jsonl")}
+	if err := os.WriteFile(filepath.Join(dir, "team.yaml"), []byte(demoPolicy), 0o600); err != nil {
 		return fmt.Errorf("write the policy: %w", err)
 	}
-	// What the person has set is for their own servers, and the demo is for nobody's log.
-	environment := []string{"BRICKMCP_ACCESS=", "XDG_STATE_HOME=" + dir, "OTEL_SDK_DISABLED=true"}
-	arguments := []string{"--sandbox", "--sandbox-speed", "8", "--policy", team, "--audit-file", log, "--log-level", "error"}
-	session, err := client.NewStdioMCPClient(self, environment, arguments...)
+	stop, err := d.workspace()
 	if err != nil {
-		return fmt.Errorf("start %s: %w", self, err)
+		return err
 	}
-	defer session.Close()
-	d := &demo{config: c, session: session, audit: log}
-	d.say("$ brickmcp %s", strings.ReplaceAll(strings.Join(arguments, " "), dir+string(filepath.Separator), ""))
-	for _, step := range []func(context.Context) error{d.hello, d.tools, d.browse, d.query, d.job, d.refusal, d.deletion, d.written} {
+	defer func() { err = errors.Join(err, stop()) }()
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	defer func() { d.session.Close() }()
+	for _, step := range []func(context.Context) error{d.tools, d.browse, d.query, d.job, d.agentRun, d.refusal, d.deletion, d.written} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -69,11 +66,14 @@ func (c *config) demo(ctx context.Context) (err error) {
 	return nil
 }
 
-// demo is one MCP client session that a person reads along.
+// demo is one MCP client that a person reads along.
 type demo struct {
 	*config
-	session *client.Client
-	audit   string // file
+	dir         string
+	environment []string // of the server
+	audit       string   // file
+	process     *os.Process
+	session     *client.Client
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
@@ -109,18 +109,6 @@ func (d *demo) ask(ctx context.Context, tool string, arguments map[string]any) (
 	return gjson.Result{}, result.IsError, fmt.Errorf("%s: a result without text", tool)
 }
 
-func (d *demo) hello(ctx context.Context) error {
-	var request mcp.InitializeRequest
-	request.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
-	request.Params.ClientInfo = mcp.Implementation{Name: "brickmcp-demo", Version: version}
-	result, err := d.session.Initialize(ctx, request)
-	if err != nil {
-		return fmt.Errorf("initialize: %w", err)
-	}
-	d.say("  connected to %s %s, protocol %s", result.ServerInfo.Name, result.ServerInfo.Version, result.ProtocolVersion)
-	return nil
-}
-
 func (d *demo) tools(ctx context.Context) error {
 	d.title("What may an agent do? team.yaml says:")
 	for line := range strings.Lines(demoPolicy) {
@@ -143,10 +131,14 @@ func (d *demo) tools(ctx context.Context) error {
 		}
 	}
 	d.say("→ tools/list\n  %d tools, %d of them may write; about %d tokens", len(names), writes, len(encoded)/4)
-	for line := range strings.Lines(wrap(strings.Join(names, " "), 96)) {
+	d.wrapped(strings.Join(names, " "))
+	return nil
+}
+
+func (d *demo) wrapped(text string) {
+	for line := range strings.Lines(wrap(text, 120)) {
 		d.say("  %s", strings.TrimSpace(line))
 	}
-	return nil
 }
 
 func wrap(text string, width int) string {

@@ -14,13 +14,16 @@ func TestDemo(t *testing.T) {
 	cmd := command(t, "demo")
 	home, temporary := t.TempDir(), t.TempDir()
 	cmd.Env = append(cmd.Env, "HOME="+home, "XDG_STATE_HOME="+home, "TMPDIR="+temporary, "TMP="+temporary, "TEMP="+temporary,
-		"BRICKMCP_ACCESS=off", "OTEL_EXPORTER_OTLP_ENDPOINT=grpc://nobody") // of the person's own servers
+		"BRICKMCP_ACCESS=off", "BRICKMCP_APPROVALS=never", "BRICKMCP_TRANSPORT=teapot", "BRICKMCP_MANAGED=no=such/server", // of the person's own servers
+		"DATABRICKS_HOST=https://nobody.invalid", "DATABRICKS_CLIENT_ID=nobody", "ARM_CLIENT_ID=nobody", "OTEL_EXPORTER_OTLP_ENDPOINT=grpc://nobody")
 	began := time.Now()
 	out, said := begin(t, cmd).ended(0)
 	mustContain(t, "the demo", out,
 		"confirm: destructive", "tools/list",
 		`["Munich",122,58353.98]`, "on warehouse ", `DELETE changes data (line 1, column 1, at "DELETE")`, "But sql_execute_statement is not allowed here", // the policy says so, --access does not
 		"task build_features: AnalysisException",
+		`it asks: may I call you-search of web_search with {"query":"order statistics"}?`, "The server is killed", "is there, and still waits",
+		"Orders: **5000**. According to web_search: ", "answered approvals of run run_",
 		"team.yaml, line 1 (default: read)",
 		"Deletes job ", "ana_scratch_test", "confirm_token", "undo:",
 		"deleted job ", "confirmed, as confirm: destructive (team.yaml:3) asks",
@@ -30,10 +33,13 @@ func TestDemo(t *testing.T) {
 	if said != "" {
 		t.Errorf("stderr: %s", said)
 	}
-	if n := strings.Count(out, "\n"); n > 90 {
+	if n := strings.Count(out, "began to serve"); n != 2 {
+		t.Errorf("the log tells of %d servers, want one that is killed and another", n)
+	}
+	if n := strings.Count(out, "\n"); n > 115 {
 		t.Errorf("%d lines are too many to read", n)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute { // 4 s where nothing else runs
 		t.Errorf("it took %v", took)
 	}
 	for _, dir := range []string{home, temporary} {

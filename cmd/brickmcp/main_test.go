@@ -48,6 +48,7 @@ type agent struct {
 	t       *testing.T
 	session *mcp.ClientSession
 	stderr  *lockedBuffer
+	killed  bool // on purpose
 }
 
 func newAgent(t *testing.T, cmd *exec.Cmd, options *mcp.ClientOptions) *agent {
@@ -61,7 +62,7 @@ func newAgent(t *testing.T, cmd *exec.Cmd, options *mcp.ClientOptions) *agent {
 	}
 	a.session = session
 	t.Cleanup(func() {
-		if err := session.Close(); err != nil {
+		if err := session.Close(); err != nil && !a.killed {
 			t.Errorf("close: %v\n%s", err, a.stderr)
 		}
 	})

@@ -64,7 +64,11 @@ func (c *config) policyTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cases, err := policy.LoadCases(args[0], c.policy)
+			servers, err := c.managedServers()
+			if err != nil {
+				return err
+			}
+			cases, err := policy.LoadCases(args[0], c.policy, prefixes(servers)...)
 			if err != nil {
 				return inLines(err)
 			}
@@ -110,7 +114,11 @@ func (c *config) policyExplainCommand() *cobra.Command {
 			}
 			p := policy.None()
 			if c.policy != "" {
-				if p, err = policy.Load(c.policy); err != nil {
+				servers, err := c.managedServers()
+				if err != nil {
+					return err
+				}
+				if p, err = policy.Load(c.policy, prefixes(servers)...); err != nil {
 					return inLines(err)
 				}
 				p = c.otherwise(p)

@@ -23,11 +23,12 @@ import (
 // and reads it again when it has changed: no call is judged by rules that are not
 // there any more.
 type policyFile struct {
-	path    string
-	fill    func(*policy.Policy) *policy.Policy // what the file leaves open
-	log     *zap.Logger
-	audit   *audit.Log
-	changed func() // what tools/list shows may be different now
+	path     string
+	prefixes []string                            // of tools that other MCP servers have
+	fill     func(*policy.Policy) *policy.Policy // what the file leaves open
+	log      *zap.Logger
+	audit    *audit.Log
+	changed  func() // what tools/list shows may be different now
 
 	mu     sync.Mutex
 	read   bool
@@ -104,7 +105,7 @@ func (f *policyFile) load(stamp fs.FileInfo) {
 	if f.text = nil; f.young {
 		f.text = head(f.path) // before Load: what changes in between is seen as a change
 	}
-	f.policy, f.err = policy.Load(f.path)
+	f.policy, f.err = policy.Load(f.path, f.prefixes...)
 	if f.err == nil {
 		f.policy = f.fill(f.policy)
 	}

@@ -52,6 +52,8 @@ func TestStories(t *testing.T) {
 	t.Run("workspace", storyWorkspace)
 	t.Run("secrets", storySecrets)
 	t.Run("service principals", storyPrincipals)
+	t.Run("supervisor", storySupervisor)
+	t.Run("agents", storyAgents)
 	t.Run("access", storyAccess)
 	if t.Failed() {
 		return

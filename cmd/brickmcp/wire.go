@@ -47,7 +47,7 @@ func (c *config) build() (*app, error) {
 		return nil, err
 	}
 	if c.policy != "" {
-		a.policy = &policyFile{path: c.policy, fill: c.otherwise, log: log, audit: a.audit}
+		a.policy = &policyFile{path: c.policy, prefixes: prefixes(s.managed), fill: c.otherwise, log: log, audit: a.audit}
 	}
 	var box *embedded
 	if c.sandbox {
@@ -65,9 +65,10 @@ func (c *config) build() (*app, error) {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, Identify: w.identify, Host: w.hostName, Warehouse: c.defaultWarehouse(w)})
+		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Address: w.address, Warehouse: c.defaultWarehouse(w), Managed: w.managed()})
 	}
 	a.close = func() error {
+		a.tools.Close()
 		for _, w := range spaces {
 			w.close()
 		}
@@ -87,9 +88,10 @@ func (c *config) build() (*app, error) {
 	}
 	a.workspace = spaces[0]
 	config := tools.Config{
+		Managed: s.managed,
 		Version: version, Access: s.access, Workspaces: named,
 		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
-		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(),
+		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(), Approvals: tools.Approvals(c.approvals),
 	}
 	if a.policy != nil {
 		config.Policies = a.policy
@@ -136,6 +138,7 @@ type workspace struct {
 
 	mu     sync.Mutex
 	client *rest.Client
+	apps   map[string]catalog.Caller // by address
 
 	introduced atomic.Bool
 	signedIn   atomic.Pointer[string] // the user that audit was told

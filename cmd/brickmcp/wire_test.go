@@ -9,17 +9,24 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"brickmcp/catalog"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/tidwall/gjson"
 )
 
 // wireCase is one call on the wire: what an agent gives, what the workspace is
 // asked and answers, and what the agent gets.
 type wireCase struct {
+	// Before are calls that come first: what they start, the call is about.
+	Before []struct {
+		Tool string          `json:"tool"`
+		Args json.RawMessage `json:"args"`
+	} `json:"before"`
 	Args json.RawMessage `json:"args"`
 	exchange
 	Exchanges []exchange      `json:"exchanges"` // when there are several requests
@@ -102,15 +109,36 @@ func (c *wireCase) run(t *testing.T, tool string) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	result := a.tools.Call(t.Context(), row, c.Args)
-	text, ok := result.Content[0].(mcp.TextContent)
-	if !ok || result.IsError {
-		t.Fatalf("the call failed: %v", result.Content)
+	runID := ""
+	call := func(row *catalog.Row, args json.RawMessage) []byte {
+		result := a.tools.Call(t.Context(), row, bytes.ReplaceAll(args, []byte("{run_id}"), []byte(runID)))
+		text, ok := result.Content[0].(mcp.TextContent)
+		if !ok || result.IsError {
+			t.Fatalf("the call failed: %v", result.Content)
+		}
+		if id := gjson.Get(text.Text, "run_id").Str; id != "" {
+			runID = id
+		}
+		return []byte(text.Text)
 	}
-	sameJSON(t, "result", []byte(text.Text), c.Result)
+	for _, before := range c.Before {
+		call(catalog.Find(before.Tool), before.Args)
+	}
+	answer := bytes.ReplaceAll(call(row, c.Args), []byte(workspace.URL), []byte("https://workspace"))
+	sameJSON(t, "result", repeatable(answer), c.Result)
 	if step != len(c.Exchanges) {
 		t.Errorf("%d requests, want %d", step, len(c.Exchanges))
 	}
+}
+
+var (
+	runIDs  = regexp.MustCompile(`\brun_[0-9a-v]{36}\b`)
+	runTime = regexp.MustCompile(`"(created_at|updated_at|expires_at)":"[^"]*"`)
+)
+
+// repeatable is a result without what differs each time.
+func repeatable(result []byte) []byte {
+	return runTime.ReplaceAll(runIDs.ReplaceAll(result, []byte("{run_id}")), []byte(`"$1":"{time}"`))
 }
 
 func (e *exchange) serve(t *testing.T, row *catalog.Row, w http.ResponseWriter, r *http.Request) {

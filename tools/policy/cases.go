@@ -60,9 +60,9 @@ func (f Failure) String() string {
 }
 
 // LoadCases reads a file of cases and the policy that it names, beside it or else
-// in the working directory. A policy given here takes its place. Its error is an
-// *Error.
-func LoadCases(path, policy string) (*Cases, error) {
+// in the working directory. A policy given here takes its place; prefixes are those
+// of Load. Its error is an *Error.
+func LoadCases(path, policy string, prefixes ...string) (*Cases, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func LoadCases(path, policy string) (*Cases, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	p, err := Load(policy)
+	p, err := Load(policy, prefixes...)
 	if err != nil {
 		return nil, err
 	}

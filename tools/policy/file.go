@@ -48,13 +48,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Load reads and checks a policy file. Its error is an *Error.
-func Load(path string) (*Policy, error) {
+// Load reads and checks a policy file. Its error is an *Error. Prefixes are those of
+// tools that are known only when other MCP servers have been asked: such a tool may
+// be named although nobody knows it yet, and all of a prefix as PREFIX_*.
+func Load(path string, prefixes ...string) (*Policy, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(filepath.Base(path), text)
+	return Parse(filepath.Base(path), text, prefixes...)
 }
 
 // readFile reads no more than a file may have.
@@ -89,9 +91,9 @@ var (
 	whoKeys     = []string{"user", "group", "client"}
 )
 
-// Parse checks the text of a policy file. Its error is an *Error.
-func Parse(name string, text []byte) (*Policy, error) {
-	f := fileReader{reader: reader{file: name}}
+// Parse checks the text of a policy file, as Load does.
+func Parse(name string, text []byte, prefixes ...string) (*Policy, error) {
+	f := fileReader{reader: reader{file: name}, prefixes: prefixes}
 	if root := f.document(text); root != nil {
 		f.read(root)
 	}
@@ -106,7 +108,19 @@ func Parse(name string, text []byte) (*Policy, error) {
 // fileReader reads a policy file.
 type fileReader struct {
 	reader
-	policy Policy
+	policy   Policy
+	prefixes []string // of tools that other servers have
+}
+
+// known reports a tool that there is, or may be.
+func (f *fileReader) known(tool string) bool {
+	if catalog.Find(tool) != nil {
+		return true
+	}
+	return slices.ContainsFunc(f.prefixes, func(prefix string) bool {
+		rest, ok := strings.CutPrefix(tool, prefix+"_")
+		return ok && (rest == "*" || rest != "" && !strings.Contains(rest, "*"))
+	})
 }
 
 func (f *fileReader) read(root *yaml.Node) {
@@ -198,7 +212,7 @@ func (f *fileReader) entry(s *section, parent, name string, at, value *yaml.Node
 	case "tools":
 		s.tools = map[string]word{}
 		f.mapping(value, key, nil, func(tool string, at, value *yaml.Node) {
-			if catalog.Find(tool) == nil {
+			if !f.known(tool) {
 				f.problem(at.Line, join(key, tool), "is no tool%s; brickmcp tools lists them", hint(tool, toolNames()))
 				return
 			}

@@ -60,7 +60,9 @@ func (j *judgement) run() {
 		j.objects = append(j.objects, o)
 	}
 	j.references()
-	if scope, l := j.untouched(); l != nil {
+	if supervised(j.call) {
+		j.objects = append(j.objects, Object{Scope: catalog.ScopeAgents, ID: supervisorAgent})
+	} else if scope, l := j.untouched(); l != nil {
 		j.refuse(l, nil, fmt.Sprintf("%s names none of the %s that %s lets through; name it.", j.call.Row.Name, words(scope), j.place(l.rule, l.line)))
 		return
 	}

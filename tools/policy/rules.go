@@ -41,7 +41,7 @@ func (r *Rules) decide(row *catalog.Row) Decision {
 	if !known {
 		has = level{Level: catalog.LevelFull, weight: -1}
 	}
-	said, spoken := r.words[row.Name]
+	said, spoken := r.word(row)
 	d := Decision{Action: Allow, File: r.file, Rule: has.rule, Line: has.line, Has: has.Level, Needs: row.Effect.Needs()}
 	switch {
 	case spoken && said.action == Deny:
@@ -63,6 +63,24 @@ func (r *Rules) decide(row *catalog.Row) Decision {
 		}
 	}
 	return d
+}
+
+// word is what the file says of the tool: by its name or, of a tool that another
+// server has, by PREFIX_*. The more specific section wins, then the name.
+func (r *Rules) word(row *catalog.Row) (said word, spoken bool) {
+	said, spoken = r.words[row.Name]
+	if !row.IsForeign() {
+		return said, spoken
+	}
+	for i := range row.Name {
+		if row.Name[i] != '_' {
+			continue
+		}
+		if w, ok := r.words[row.Name[:i+1]+"*"]; ok && (!spoken || w.weight > said.weight) {
+			said, spoken = w, true
+		}
+	}
+	return said, spoken
 }
 
 // raises reports whether an allow lets its tool through in spite of the group's

@@ -47,10 +47,12 @@ func schema() object {
 	for _, s := range catalog.Scopes() {
 		scopes[string(s)] = patterns("What is let through of " + plural(s) + "; an empty list lets nothing through")
 	}
+	single := closed("What becomes of single tools", tools)
+	single["patternProperties"] = object{`^[a-z][a-z0-9_]*_\*$`: words("All tools of an MCP server that --managed names by this prefix", string(Allow), string(Confirm), string(Deny))}
 	shared := object{
 		"default":   levels("The level of the groups that are not named"),
 		"groups":    closed("The level of each group", groups),
-		"tools":     closed("What becomes of single tools", tools),
+		"tools":     single,
 		"scopes":    closed("The objects that calls may reach; what is left out is not narrowed", scopes),
 		"protected": patterns("Names or tags on which writes ask for confirmation; * stands for anything"),
 		"confirm":   words("Which tools ask for confirmation beside those named", "none", "destructive", "writes"),

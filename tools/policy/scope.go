@@ -45,10 +45,12 @@ func parsePattern(scope catalog.Scope, text string) (p pattern, problem string) 
 		p.parts = parts
 	case catalog.ScopeSecretScopes: // Databricks compares them without case
 		p.text = strings.ToLower(text)
+	case catalog.ScopeAgents:
+		p.text, problem = parseAgent(text)
 	default:
 		p.exact = isID(scope, text)
 	}
-	return p, ""
+	return p, problem
 }
 
 // shapeOf is how many parts a name of the scope has.
@@ -122,7 +124,9 @@ func (r *Rules) judge(o *Object, reach extent) verdict {
 		if l := r.narrowing(catalog.ScopeJobs); l != nil {
 			return verdict{by: l, why: "the run belongs to no job"}
 		}
-	case catalog.ScopeStatements, catalog.ScopeSQL:
+	case catalog.ScopeAgents:
+		return r.judgeAgent(o)
+	case catalog.ScopeStatements, catalog.ScopeSQL, catalog.ScopeAgentRuns: // the user's own
 	default:
 		return r.judgeID(o)
 	}

@@ -18,12 +18,20 @@ import (
 
 var (
 	errCallLimit  = errors.New("the call's time is up")
-	errInactivity = errors.New("no data moved for " + inactivity.String())
+	errInactivity = errors.New("no data moved for too long")
 	errNoReader   = errors.New("the file to send cannot be opened")
 )
 
 // transfer reports that a call moves a body of any size, which takes its time.
 func transfer(call *catalog.Call) bool { return call.Stream || call.Upload != nil }
+
+// patience is how long a transfer may stand still.
+func patience(call *catalog.Call) time.Duration {
+	if call.Header.Get("Accept") == "text/event-stream" {
+		return silence
+	}
+	return inactivity
+}
 
 // attempt sends the call once: waits its turn, gets a token, sends, reads.
 func (c *Client) attempt(ctx context.Context, call *catalog.Call, end time.Time) (*catalog.Answer, *failure) {
@@ -128,7 +136,7 @@ type exchange struct {
 
 func (x *exchange) run(ctx context.Context) (*catalog.Answer, *failure) {
 	if transfer(x.call) {
-		x.watch = newWatch(ctx)
+		x.watch = newWatch(ctx, patience(x.call))
 		ctx = x.watch.ctx
 	}
 	answer, f := x.send(ctx)

@@ -76,17 +76,18 @@ func isPage(h http.Header, path string) bool {
 
 // watch cancels a transfer during which nothing moves.
 type watch struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	patience time.Duration
+	timer    *time.Timer
 }
 
-func newWatch(ctx context.Context) *watch {
+func newWatch(ctx context.Context, patience time.Duration) *watch {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &watch{ctx, cancel, time.AfterFunc(inactivity, func() { cancel(errInactivity) })}
+	return &watch{ctx, cancel, patience, time.AfterFunc(patience, func() { cancel(errInactivity) })}
 }
 
-func (w *watch) moved() { w.timer.Reset(inactivity) }
+func (w *watch) moved() { w.timer.Reset(w.patience) }
 
 func (w *watch) stop() {
 	w.timer.Stop()

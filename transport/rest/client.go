@@ -35,6 +35,10 @@ const (
 	// inactivity ends a transfer during which no byte moved. Transfers have no
 	// other limit: a file takes as long as it takes.
 	inactivity = 60 * time.Second
+
+	// silence is the same for a stream of events: an agent thinks, and its tools
+	// work, for minutes between two of them.
+	silence = 10 * time.Minute
 )
 
 // Config says which workspace, who asks, and how fast.

@@ -59,6 +59,9 @@ func (c *complaint) json(root gjson.Result, hidden []string) string {
 		if c.code == "" {
 			c.code = word(root.Get("status"))
 		}
+		if code := root.Get("code"); c.code == "" && code.Type == gjson.String { // as OpenAI has it
+			c.code = word(code)
+		}
 	} else if message == "" && wrapped.Type == gjson.String { // the gateway; or OAuth, with a description
 		message = wrapped.Str
 		if more := firstText(root, "error_description"); more != "" {

@@ -76,6 +76,7 @@ func TestErrorShapes(t *testing.T) {
 		{name: "SCIM null", row: getJob, reply: answer(404, `{"detail":"null","status":"404"}`), kind: catalog.Missing, says: []string{"HTTP 404 Not Found"}, silent: []string{"null"}},
 		{name: "legacy error", row: getJob, reply: answer(400, `{"error":"no such thing"}`), kind: catalog.Invalid, says: []string{"no such thing"}},
 		{name: "OAuth error", row: getJob, reply: answer(401, `{"error":"invalid_token","error_description":"expired"}`), kind: catalog.SignIn, says: []string{"invalid_token: expired", "sign in"}},
+		{name: "OpenAI's error", row: getJob, reply: answer(403, `{"error":{"code":"MCP_PERMISSION_DENIED","message":"no"}}`), kind: catalog.Forbidden, says: []string{"no (MCP_PERMISSION_DENIED)"}},
 		{name: "wrapped error", row: getJob, reply: answer(404, `{"error":{"code":404,"message":"gone","status":"NOT_FOUND"}}`), kind: catalog.Missing, says: []string{"gone (NOT_FOUND)"}},
 		{name: "plain text", row: getJob, reply: answer(400, "MALFORMED_REQUEST: cannot read it: really"), kind: catalog.Invalid, says: []string{"cannot read it: really (MALFORMED_REQUEST)"}},
 		{name: "plain text without a code", row: getJob, reply: answer(400, "Note: nothing"), kind: catalog.Invalid, says: []string{"Note: nothing"}},

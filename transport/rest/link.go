@@ -51,7 +51,7 @@ var linkCall = &catalog.Call{Row: &catalog.Row{Name: "reading result data", Effe
 
 // open asks the storage once.
 func (c *Client) open(ctx context.Context, target *url.URL, headers map[string]string) (io.ReadCloser, *failure) {
-	w := newWatch(ctx)
+	w := newWatch(ctx, inactivity)
 	req := (&http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Header: make(http.Header, len(headers)+1), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(w.ctx)
 	for name, value := range headers {
 		req.Header.Set(name, value)

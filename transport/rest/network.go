@@ -105,7 +105,7 @@ func gaveUp(ctx context.Context, call *catalog.Call, fate fate, after *failure) 
 	switch {
 	case errors.Is(cause, errInactivity):
 		f.Kind, f.Err = catalog.Down, errInactivity
-		f.Message = call.About() + ": no data moved for " + inactivity.String()
+		f.Message = call.About() + ": no data moved for " + patience(call).String()
 		f.Advice = checkNetwork
 	case errors.Is(ctx.Err(), context.Canceled):
 		f.Message = call.About() + ": the call was cancelled"

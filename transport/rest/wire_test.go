@@ -355,8 +355,11 @@ func TestUpload(t *testing.T) {
 	var got []string
 	var header http.Header
 	var length int64
+	var mu sync.Mutex // the second attempt may come by another connection
 	client, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
 		got, header, length = append(got, string(body)), r.Header, r.ContentLength
 		if len(got) == 1 {
 			w.Header().Set("Retry-After", "0.01")
@@ -452,8 +455,15 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A transfer may take for ever, as long as something moves.
+// A transfer may take for ever, as long as something moves. A stream of events may
+// stand still for longer.
 func TestInactivity(t *testing.T) {
+	for want, header := range map[time.Duration]http.Header{inactivity: nil, silence: {"Accept": {"text/event-stream"}}} {
+		testInactivity(t, want, header)
+	}
+}
+
+func testInactivity(t *testing.T, want time.Duration, header http.Header) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{script: []reply{func(req *http.Request) (*http.Response, error) {
 			resp, err := answer(200, "")(req)
@@ -469,9 +479,9 @@ func TestInactivity(t *testing.T) {
 			return resp, err
 		}}}
 		began := time.Now()
-		answer := success(t, newClient(t, w), &catalog.Call{Row: download, Path: "/a", Stream: true})
+		answer := success(t, newClient(t, w), &catalog.Call{Row: download, Path: "/a", Stream: true, Header: header})
 		body, err := io.ReadAll(answer.Stream)
-		if len(body) != 10 || !errors.Is(err, errInactivity) || time.Since(began) != 500*time.Second+inactivity {
+		if len(body) != 10 || !errors.Is(err, errInactivity) || time.Since(began) != 500*time.Second+want {
 			t.Errorf("%d bytes in %s: %v", len(body), time.Since(began), err)
 		}
 		answer.Stream.Close()

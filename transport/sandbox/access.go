@@ -14,6 +14,9 @@ var levels = map[string][]string{
 	"jobs":       {"CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"},
 	"clusters":   {"CAN_ATTACH_TO", "CAN_RESTART", "CAN_MANAGE"},
 	"warehouses": {"CAN_VIEW", "CAN_USE", "CAN_MONITOR", "CAN_MANAGE", "IS_OWNER"},
+
+	"serving-endpoints": {"CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"},
+	"experiments":       {"CAN_READ", "CAN_EDIT", "CAN_MANAGE"},
 }
 
 // allows says whether user holds at least the level on an object of this type.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"sort"
 	"strings"
@@ -25,6 +26,7 @@ const (
 	kindTable     = "table" // views too
 	kindVolume    = "volume"
 	kindFunction  = "function"
+	kindModel     = "model" // registered models; their grants are those of a function
 )
 
 // securable is one object of Unity Catalog. Tables and views share one
@@ -47,6 +49,7 @@ type securable struct {
 	table       *tableInfo
 	volumeType  string
 	function    *functionInfo
+	model       *modelInfo
 }
 
 type stamp struct {
@@ -94,7 +97,7 @@ func (s *securable) title() string { return titles[s.kind] + " '" + s.fullName()
 
 var titles = map[string]string{
 	kindMetastore: "Metastore", kindCatalog: "Catalog", kindSchema: "Schema", kindTable: "Table",
-	kindVolume: "Volume", kindFunction: "Routine or Model",
+	kindVolume: "Volume", kindFunction: "Routine or Model", kindModel: "Routine or Model",
 }
 
 func (s *securable) child(kind, name string) *securable {
@@ -177,16 +180,25 @@ type lakehouse struct {
 	made      int      // objects created by REST
 	orphans   []string // ids of tables dropped by REST, whose rows are still stored
 
-	engine *engine.Engine
+	engine   *engine.Engine
+	arrivals func(context.Context) // loads rows that have become due; called without the lock
 }
 
 func addLakehouse(w *Workspace) error {
 	l := &lakehouse{w: w}
 	w.lakehouse = l
-	l.engine = engine.New(engine.Options{Catalog: sqlCatalog{l}, Rows: seedRows, Now: w.clock.Now})
+	began := w.clock.Now()
+	rows := func(t engine.Table) iter.Seq[[]any] {
+		if past := pastLogs(t, began); past != nil {
+			return past
+		}
+		return seedRows(t)
+	}
+	l.engine = engine.New(engine.Options{Catalog: sqlCatalog{l}, Rows: rows, Now: w.clock.Now})
 	w.close = append(w.close, l.engine.Close)
 	l.addCatalogRoutes()
 	l.addGrantRoutes()
+	l.addModelRoutes()
 	return nil
 }
 
@@ -211,6 +223,7 @@ func (l *lakehouse) on(pattern string, h handler) {
 	}
 	l.w.on(pattern, func(r *request) (any, error) {
 		l.ready()
+		l.arrivals(r.Context())
 		body, err := h(r)
 		if !read {
 			err = errors.Join(err, l.discardOrphans(r.Context()))
@@ -256,6 +269,7 @@ func (l *lakehouse) find(kind, fullName string) (*securable, error) {
 	path := map[string][]string{
 		kindCatalog: {kindCatalog}, kindSchema: {kindCatalog, kindSchema}, kindTable: {kindCatalog, kindSchema, kindTable},
 		kindVolume: {kindCatalog, kindSchema, kindVolume}, kindFunction: {kindCatalog, kindSchema, kindFunction},
+		kindModel: {kindCatalog, kindSchema, kindModel},
 	}[kind]
 	parts := strings.Split(fullName, ".")
 	if len(parts) != len(path) {

@@ -63,7 +63,7 @@ func visible(user *principal, s *securable, includeBrowse bool) (shown, browseOn
 // useOf is the privilege that makes an object of a kind readable.
 var useOf = map[string]string{
 	kindCatalog: "USE_CATALOG", kindSchema: "USE_SCHEMA", kindTable: "SELECT",
-	kindVolume: "READ_VOLUME", kindFunction: "EXECUTE",
+	kindVolume: "READ_VOLUME", kindFunction: "EXECUTE", kindModel: "EXECUTE",
 }
 
 // need checks a privilege on s together with USE CATALOG and USE SCHEMA on the
@@ -127,6 +127,7 @@ var grantable = sync.OnceValue(func() map[string][]string {
 			"SET_SHARE_PERMISSION", "USE_MARKETPLACE_ASSETS", "USE_PROVIDER", "USE_RECIPIENT", "USE_SHARE", "MANAGE_ALLOWLIST",
 		},
 		kindCatalog: slices.Concat(catalog, schema), kindSchema: schema, kindTable: table, kindVolume: volume, kindFunction: function,
+		kindModel: function,
 	}
 	for kind, privileges := range all {
 		if kind != kindMetastore {

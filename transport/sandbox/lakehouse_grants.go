@@ -24,10 +24,16 @@ type assignment struct {
 // securable resolves the path of a permissions call.
 func (l *lakehouse) securable(r *request) (*securable, error) {
 	kind := strings.ToLower(r.PathValue("kind"))
-	if _, ok := titles[kind]; !ok {
+	if _, ok := titles[kind]; !ok || kind == kindModel {
 		return nil, badArgument(fmt.Sprintf("Invalid securable type '%s'. The sandbox knows metastore, catalog, schema, table, volume and function.", r.PathValue("kind")))
 	}
-	return l.find(kind, r.PathValue("name"))
+	s, err := l.find(kind, r.PathValue("name"))
+	if err != nil && kind == kindFunction { // a model, if any
+		if model, none := l.find(kindModel, r.PathValue("name")); none == nil {
+			return model, nil
+		}
+	}
+	return s, err
 }
 
 // maySeeGrants: those who manage the object, and everybody about themselves.

@@ -312,7 +312,7 @@ func (l *lakehouse) delete(kind string) handler {
 // census says what a container holds, as the refusal to delete it does.
 func (s *securable) census() string {
 	var parts []string
-	for _, kind := range []string{kindSchema, kindTable, kindFunction, kindVolume} {
+	for _, kind := range []string{kindSchema, kindTable, kindFunction, kindVolume, kindModel} {
 		n := len(slices.DeleteFunc(s.children(kind), func(c *securable) bool { return c.dropped || c.name == informationSchema }))
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s(s)", n, kind))

@@ -35,6 +35,7 @@ func seedCatalogs(m *securable) {
 	seedDropped(m.schema("main", "staging"))
 	seedVolumesAndFunctions(m, made)
 	seedGrants(m)
+	seedModels(m, made)
 }
 
 func seedTable(schema *securable, seed tableSeed, at time.Time) {
@@ -71,15 +72,18 @@ func seedVolumesAndFunctions(m *securable, at time.Time) {
 		s := schema.add(kindVolume, v.name, schema.owner, at)
 		s.comment, s.volumeType = v.comment, "MANAGED"
 	}
-	retail := m.schema("main", "retail")
+	const rates = " WHEN 'EUR' THEN 1.0 WHEN 'USD' THEN 1.08 WHEN 'GBP' THEN 0.85 WHEN 'CHF' THEN 0.96 END"
 	for _, f := range []struct {
-		name, comment, returns, language, body string
-		parameters                             []string
+		schema, name, comment, returns, language, body string
+		parameters                                     []string
 	}{
-		{"net_price", "Price after discount", "DECIMAL(10,2)", "SQL", "CAST(price * (1 - discount) AS DECIMAL(10,2))", []string{"price decimal(10,2) List price, EUR", "discount decimal(4,2) Between 0 and 1"}},
-		{"sku_category", "Category letters of a stock keeping unit", "STRING", "PYTHON", "return sku.split('-')[0]", []string{"sku string Stock keeping unit"}},
+		{"hr", "net_salary", "Salary after tax", "DECIMAL(10,2)", "SQL", "CAST(gross * 0.68 AS DECIMAL(10,2))", []string{"gross decimal(10,2) Per year, EUR"}},
+		{"retail", "convert_currency", "Convert an amount between EUR, USD, GBP and CHF at the rates of the month", "DECIMAL(12,2)", "SQL", "CAST(amount * CASE upper(to_currency)" + rates + " / CASE upper(from_currency)" + rates + " AS DECIMAL(12,2))", []string{"amount decimal(12,2) Amount", "from_currency string ISO 4217 code", "to_currency string ISO 4217 code"}},
+		{"retail", "net_price", "Price after discount", "DECIMAL(10,2)", "SQL", "CAST(price * (1 - discount) AS DECIMAL(10,2))", []string{"price decimal(10,2) List price, EUR", "discount decimal(4,2) Between 0 and 1"}},
+		{"retail", "sku_category", "Category letters of a stock keeping unit", "STRING", "PYTHON", "return sku.split('-')[0]", []string{"sku string Stock keeping unit"}},
 	} {
-		s := retail.add(kindFunction, f.name, retail.owner, at)
+		schema := m.schema("main", f.schema)
+		s := schema.add(kindFunction, f.name, schema.owner, at)
 		s.comment = f.comment
 		s.function = &functionInfo{parameters: seedColumns(f.parameters), returns: f.returns, language: f.language, body: f.body}
 	}

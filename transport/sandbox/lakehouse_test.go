@@ -18,12 +18,12 @@ func TestCatalogListsAreFilteredByPrivilege(t *testing.T) {
 		{ana, "/catalogs", "catalogs", "main prod_sales samples system"},
 		{ben, "/catalogs", "catalogs", "main samples system"},
 		{ben, "/catalogs?include_browse=true", "catalogs", "main prod_sales samples system"},
-		{ana, "/schemas?catalog_name=main", "schemas", "default hr information_schema marketing ml retail staging"},
+		{ana, "/schemas?catalog_name=main", "schemas", "default hr information_schema marketing ml rag retail staging"},
 		{ben, "/schemas?catalog_name=main", "schemas", "default information_schema marketing retail"},
 		{ana, "/tables?catalog_name=samples&schema_name=tpch", "tables", "customer nation orders region"},
 		{ben, "/tables?catalog_name=MAIN&schema_name=marketing", "tables", "campaigns spend_daily"},
 		{ben, "/volumes?catalog_name=main&schema_name=retail", "volumes", "exports landing"},
-		{ben, "/functions?catalog_name=main&schema_name=retail", "functions", "net_price sku_category"},
+		{ben, "/functions?catalog_name=main&schema_name=retail", "functions", "convert_currency net_price sku_category"},
 		{ben, "/functions?catalog_name=main&schema_name=marketing", "functions", ""},
 	} {
 		page := c.who.get(unity + c.path)

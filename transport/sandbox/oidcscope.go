@@ -22,6 +22,9 @@ var apiScopes = []struct{ path, scope string }{
 	{"/api/2.0/permissions/", "access-management"},
 	{"/api/2.1/jobs/", "jobs"},
 	{"/api/2.2/jobs/", "jobs"},
+	{"/api/2.0/genie/", "genie"},
+	{"/api/2.0/apps/", "apps"},
+	{"/ai-gateway/mlflow/", "ai-gateway"},
 }
 
 // outOfScope is the 403 for a call that the token is too narrow for, nil if it

@@ -23,6 +23,12 @@ var endpoints = []string{
 	"GET /api/2.0/secrets/scopes/list", "GET /api/2.0/secrets/list", "POST /api/2.0/secrets/put",
 	"GET /api/2.0/preview/scim/v2/ServicePrincipals", "GET /api/2.0/preview/scim/v2/ServicePrincipals/1", "POST /api/2.0/preview/scim/v2/ServicePrincipals",
 	"GET /api/2.0/preview/scim/v2/Me",
+	"POST /api/2.0/serving-endpoints", "GET /api/2.0/serving-endpoints", "GET /api/2.0/serving-endpoints/e", "DELETE /api/2.0/serving-endpoints/e",
+	"PUT /api/2.0/serving-endpoints/e/config", "PUT /api/2.0/serving-endpoints/e/ai-gateway", "PATCH /api/2.0/serving-endpoints/e/tags",
+	"GET /api/2.0/serving-endpoints/e/served-models/m/build-logs", "GET /api/2.0/serving-endpoints/e/served-models/m/logs", "GET /api/2.0/serving-endpoints/e/openapi",
+	"GET /api/2.0/permissions/serving-endpoints/i", "PUT /api/2.0/permissions/serving-endpoints/i", "PATCH /api/2.0/permissions/serving-endpoints/i",
+	"POST /serving-endpoints/e/invocations", "POST /serving-endpoints/e/served-models/m/invocations", "POST /serving-endpoints/responses", "POST /serving-endpoints/chat/completions",
+	"POST /api/3.0/mlflow/traces/t/assessments", "GET /api/3.0/mlflow/traces/t",
 }
 
 func TestEveryEndpointIsServed(t *testing.T) {

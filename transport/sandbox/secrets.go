@@ -261,3 +261,25 @@ func (s *secrets) delete(r *request) (any, error) {
 	delete(scope.values, body.Key)
 	return nil, nil
 }
+
+// unreadable is the name of an environment variable that refers to a secret,
+// {{secrets/scope/key}}, which does not exist or which user may not read.
+func (s *secrets) unreadable(user *principal, environment map[string]string) (name string, bad bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(environment)) {
+		path, ok := strings.CutPrefix(environment[name], "{{secrets/")
+		if !ok {
+			continue
+		}
+		at, key, _ := strings.Cut(strings.TrimSuffix(path, "}}"), "/")
+		scope, err := s.scope(user, at, "READ")
+		if err != nil {
+			return name, true
+		}
+		if _, ok := scope.values[key]; !ok {
+			return name, true
+		}
+	}
+	return "", false
+}

@@ -142,6 +142,7 @@ var seedSchemas = []schemaSeed{
 			props:   map[string]string{"contains_pii": "true", "classification": "restricted"},
 		},
 	}},
+	ragSchema,
 	{"main", "ml", "Scores of models", "data-engineers", []tableSeed{
 		{
 			name: "churn_scores", comment: "Scores of the churn model, one row per customer", key: []string{"customer_id"}, rows: churnScoreRows,

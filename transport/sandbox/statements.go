@@ -248,6 +248,7 @@ func (ss *statements) run(ctx context.Context, s *statement, running bool) {
 		session.Parameters = append(session.Parameters, engine.Parameter{Name: p.Name, Value: p.Value, Type: p.Type})
 	}
 	ss.w.lakehouse.ready()
+	ss.w.lakehouse.arrivals(ctx)
 	rows := newResult(&s.in, ss.blobs.create())
 	err := ss.w.lakehouse.engine.Run(ctx, session, s.in.Statement, rows)
 	if errors.Is(err, errTruncated) {

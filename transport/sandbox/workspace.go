@@ -61,6 +61,15 @@ type Workspace struct {
 	dbfs       *dbfs
 	notebooks  *notebooks
 	secrets    *secrets
+	managed    *managed
+	serving    *serving
+	agentLogs  *agentLogs
+	mlflow     *mlflow
+
+	connections *connections
+	supervisor  *supervisor
+	genie       *genie
+	apps        *apps
 }
 
 // New builds and seeds a workspace. The SQL engine opens on first use.
@@ -74,7 +83,8 @@ func New(opts Options) (*Workspace, error) {
 	}
 	for _, add := range []func(*Workspace) error{
 		addPeople, addLakehouse, addWarehouses, addStatements, addClusters, addJobs,
-		addFiles, addDBFS, addNotebooks, addSecrets,
+		addFiles, addDBFS, addNotebooks, addSecrets, addAgentLogs, addMLflow, addServing,
+		addConnections, addGenie, addApps, addSupervisor, addManaged,
 	} {
 		if err := add(w); err != nil {
 			return nil, errors.Join(err, w.Close())
@@ -173,8 +183,11 @@ func (w *Workspace) unknownRoute(rw http.ResponseWriter, r *http.Request) {
 	fail(rw, failure(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '"+r.Method+" "+r.URL.Path+"'"), w.requestID())
 }
 
-// ServeHTTP applies the fault rules, then routes.
-func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.faults.serve(rw, r, w.mux) }
+// ServeHTTP applies the fault rules, then routes. The hosts of apps are paths to
+// both.
+func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.faults.serve(rw, w.apps.route(r), w.mux)
+}
 
 // apiError is an error in the shape of the REST API.
 type apiError struct {
