@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/mark3labs/mcp-go/server"
 )
@@ -32,6 +33,8 @@ type Refusal struct {
 	Code      int    // JSON-RPC; 0: mcp.INVALID_REQUEST
 	Message   string // for the person who configures the client; no secrets
 	Challenge string // WWW-Authenticate of a 401; "": none
+	// RetryAfter is when it is worth another try; 0: Retry-After is not sent.
+	RetryAfter time.Duration
 }
 
 func (r *Refusal) Error() string { return r.Message }
