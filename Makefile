@@ -1,7 +1,7 @@
 # make help lists the targets.
 
 GO      ?= go
-VERSION ?= 0.1.0
+VERSION ?= $(shell cat VERSION)
 FUZZTIME ?= 30s
 BIN     ?= bin/brickmcp
 # Functions aligned to 4 bytes instead of 32 take 0.3 MB less; 4 is what arm64 instructions need.
@@ -63,3 +63,40 @@ fuzz: ## fuzz every parser of outside input, FUZZTIME each
 
 clean: ## remove what was built
 	rm -rf bin dist
+
+# --- packages: npm, bundles, releases (cmd/npm) ---
+
+NPM_PLATFORMS ?= linux-x64 linux-arm64 darwin-x64 darwin-arm64 win32-x64 win32-arm64
+DIST ?= dist
+MCPB := cmd/npm/testdata/mcpb
+
+.PHONY: npm mcpb release-check stamp
+
+# One binary after the other: a link takes 2 GB. Node's words become Go's.
+binary-%:
+	@GOOS=$(subst win32,windows,$(word 1,$(subst -, ,$*))) GOARCH=$(subst x64,amd64,$(word 2,$(subst -, ,$*))) CGO_ENABLED=0 \
+		$(MAKE) --no-print-directory build BIN=$(DIST)/bin/$*/brickmcp$(if $(filter win32-%,$*),.exe)
+
+npm: $(addprefix binary-,$(NPM_PLATFORMS)) ## build npm's packages, dist/npm/*.tgz (NPM_PLATFORMS: which)
+	rm -rf $(DIST)/npm
+	$(GO) run ./cmd/npm wrapper -out $(DIST)/npm
+	@$(foreach p,$(NPM_PLATFORMS),$(call each,platform,$p,npm))
+	@ls -l $(DIST)/npm
+
+mcpb: $(addprefix binary-,$(NPM_PLATFORMS)) ## build MCP bundles by the official tool, dist/mcpb/*.mcpb (needs Node)
+	$(MCPB)/install
+	rm -rf $(DIST)/mcpb
+	@$(foreach p,$(NPM_PLATFORMS),$(call each,bundle,$p,mcpb -tool $(MCPB)/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js))
+	@ls -l $(DIST)/mcpb
+
+# each: command of cmd/npm, platform, directory below dist and further flags
+each = echo "$2: $1" && $(GO) run ./cmd/npm $1 -platform $2 -binary $(DIST)/bin/$2/brickmcp$(if $(filter win32-%,$2),.exe) -out $(DIST)/$3 || exit 1;
+
+release-check: npm mcpb ## check what a release consists of, with the official tools and clients (needs Node)
+	$(GO) run ./cmd/npm stamp -check
+	@if command -v goreleaser >/dev/null; then goreleaser check; else echo "SKIPPED goreleaser check: goreleaser is not installed"; fi
+	$(GO) test -count=1 ./cmd/npm
+
+stamp: ## write the version, from the file VERSION, where it must be written down
+	$(GO) run ./cmd/npm stamp
+# --- end of packages ---
