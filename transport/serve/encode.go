@@ -13,8 +13,10 @@ import (
 // out: a result of megabytes is then never held twice.
 type outgoing struct {
 	bytes.Buffer
-	long string // a text that stands at the place at, still to be quoted
-	at   int
+	long   string // a text that stands at the place at, still to be quoted
+	at     int
+	answer bool // to a request of the client
+	code   int  // of the error that it is; 0: none
 }
 
 // longText is the size from which a text is kept out of the buffer.
@@ -55,7 +57,7 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 	if id == nil {
 		id = []byte("null")
 	}
-	out := &outgoing{}
+	out := &outgoing{answer: true}
 	out.WriteString(`{"jsonrpc":"2.0","id":`)
 	out.Write(id)
 	switch r := response.(type) {
@@ -65,6 +67,7 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 			return nil, err
 		}
 	case mcp.JSONRPCError:
+		out.code = r.Error.Code
 		out.WriteString(`,"error":`)
 		if err := encodeValue(out, r.Error); err != nil {
 			return nil, err
