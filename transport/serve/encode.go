@@ -62,6 +62,10 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 	out.Write(id)
 	switch r := response.(type) {
 	case mcp.JSONRPCResponse:
+		if listened, ok := r.Result.(mcp.SubscriptionsListenResult); ok {
+			listened.EnsureResultMeta().SetSubscriptionID(json.RawMessage(id)) // the id again
+			r.Result = listened
+		}
 		out.WriteString(`,"result":`)
 		if err := encodeResult(out, r.Result); err != nil {
 			return nil, err

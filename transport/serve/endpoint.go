@@ -1,42 +1,220 @@
 package serve
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"mime"
 	"net/http"
+	"path"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"go.uber.org/zap"
 )
 
 // Endpoint serves MCP over HTTP, to many users at once. Set its fields before the
 // first request.
+//
+// It stands on mcp-go's message handler as Stdio does: mcp-go's own HTTP servers let
+// one client cancel the calls of another, lose progress, and keep every session.
 type Endpoint struct {
 	Auth Authenticator
 	// Key signs session ids, so that they hold over a restart: 32 bytes or more,
-	// the same in every process that serves these users.
+	// the same in every process that serves these users. nil: one for this process.
 	Key       []byte
 	Log       *zap.Logger   // nil: silent
 	Heartbeat time.Duration // of streams; 0: DefaultHeartbeat
+
+	prepared  sync.Once
+	now       func() time.Time
+	readTime  time.Duration
+	ending    context.Context // done when streams are to end
+	end       context.CancelFunc
+	questions *questions
+	calls     calls // of sessions, by key and id
+	ended     endedSessions
+
+	mu      sync.Mutex
+	streams map[string]*stream    // of sessions that listen, by key
+	pairs   map[string]*sseClient // by session id
 }
 
 // DefaultHeartbeat is how often a quiet stream carries a comment: more often than
 // proxies close what seems dead.
 const DefaultHeartbeat = 25 * time.Second
 
+// prepare sets what the first request needs.
+func (e *Endpoint) prepare() {
+	e.prepared.Do(func() {
+		if len(e.Key) == 0 {
+			e.Key = make([]byte, 32)
+			_, _ = rand.Read(e.Key) // never fails
+		}
+		if e.Log == nil {
+			e.Log = zap.NewNop()
+		}
+		if e.Heartbeat <= 0 {
+			e.Heartbeat = DefaultHeartbeat
+		}
+		if e.now == nil {
+			e.now = time.Now
+		}
+		if e.readTime == 0 {
+			e.readTime = readTime
+		}
+		e.ending, e.end = context.WithCancel(context.Background())
+		e.questions = newQuestions()
+		e.streams, e.pairs = make(map[string]*stream), make(map[string]*sseClient)
+	})
+}
+
 // StreamableHTTP serves POST, GET and DELETE of one path, such as /mcp.
 func (e *Endpoint) StreamableHTTP() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "", http.StatusNotImplemented)
+	e.prepare()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+			e.authenticated(w, r, e.post)
+		case http.MethodGet:
+			e.authenticated(w, r, e.listen)
+		case http.MethodDelete:
+			e.authenticated(w, r, e.delete)
+		default:
+			notAllowed(w, "GET, POST, DELETE")
+		}
 	})
 }
 
 // SSE serves the older pair of GET /sse and POST /message. It routes by the last
 // element of the path.
 func (e *Endpoint) SSE() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "", http.StatusNotImplemented)
+	e.prepare()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path.Base(r.URL.Path) {
+		case "sse":
+			if r.Method != http.MethodGet {
+				notAllowed(w, "GET")
+				return
+			}
+			e.authenticated(w, r, e.connect)
+		case "message":
+			if r.Method != http.MethodPost {
+				notAllowed(w, "POST")
+				return
+			}
+			e.authenticated(w, r, e.message)
+		default:
+			refuse(w, http.StatusNotFound, nil, mcp.INVALID_REQUEST, "there is nothing here but /sse and /message")
+		}
 	})
 }
 
 // End tells streams that the server ends: they are closed in order, and no new
-// one is opened. Running calls go on.
-func (e *Endpoint) End() {}
+// one is opened. Running calls go on, but questions to people end.
+func (e *Endpoint) End() {
+	e.prepare()
+	e.questions.end()
+	e.end()
+}
+
+// authenticated serves a request of whoever it is from. The principal is let go
+// when serve returns, unless serve keeps it for longer.
+func (e *Endpoint) authenticated(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request, Principal)) {
+	p, err := e.Auth.Authenticate(r)
+	if err == nil {
+		if p.With == nil {
+			p.With = func(ctx context.Context) context.Context { return ctx }
+		}
+		if p.Release == nil {
+			p.Release = func() {}
+		}
+		serve(w, r, p)
+		return
+	}
+	var refused *Refusal
+	if !errors.As(err, &refused) {
+		e.Log.Error("cannot tell whose a request is", zap.Error(err))
+		refused = &Refusal{Status: http.StatusInternalServerError, Code: mcp.INTERNAL_ERROR, Message: "internal error while signing in"}
+	}
+	if refused.Challenge != "" {
+		w.Header().Set("WWW-Authenticate", refused.Challenge)
+	}
+	code := refused.Code
+	if code == 0 {
+		code = mcp.INVALID_REQUEST
+	}
+	refuse(w, refused.Status, nil, code, refused.Message)
+}
+
+func notAllowed(w http.ResponseWriter, allowed string) {
+	w.Header().Set("Allow", allowed)
+	refuse(w, http.StatusMethodNotAllowed, nil, mcp.INVALID_REQUEST, "this method is not served here; allowed: "+allowed)
+}
+
+// ended refuses new streams once the server ends.
+func (e *Endpoint) refusedAtEnd(w http.ResponseWriter, id []byte) bool {
+	if e.ending.Err() == nil {
+		return false
+	}
+	w.Header().Set("Retry-After", "1")
+	refuse(w, http.StatusServiceUnavailable, id, mcp.INTERNAL_ERROR, "the server is ending; connect again")
+	return true
+}
+
+// body reads a JSON body; false when the request is answered already.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		refuse(w, http.StatusUnsupportedMediaType, nil, mcp.INVALID_REQUEST, "Content-Type must be application/json")
+		return nil, false
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLine))
+	var tooLarge *http.MaxBytesError
+	var late interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge, nil, mcp.INVALID_REQUEST, "the message is too large; pass large contents by local_path")
+		return nil, false
+	case errors.As(err, &late) && late.Timeout():
+		refuse(w, http.StatusRequestTimeout, nil, mcp.INVALID_REQUEST, "the message did not come in time")
+		return nil, false
+	case err != nil:
+		refuse(w, http.StatusBadRequest, nil, mcp.INVALID_REQUEST, "the message cannot be read")
+		return nil, false
+	}
+	unhurried(w)
+	return text, true
+}
+
+// unhurried lifts the deadline that a request had to come by: it would end the
+// context of a call as if the client had gone.
+func unhurried(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+}
+
+// accepts reports whether a client takes all of these media types. No Accept is
+// every type.
+func accepts(r *http.Request, types ...string) bool {
+	header := r.Header.Values("Accept")
+	if len(header) == 0 {
+		return true
+	}
+	for _, t := range types {
+		group, _, _ := strings.Cut(t, "/")
+		found := false
+		for _, accepted := range strings.Split(strings.Join(header, ","), ",") {
+			accepted, _, _ = strings.Cut(accepted, ";")
+			switch strings.ToLower(strings.TrimSpace(accepted)) {
+			case t, group + "/*", "*/*":
+				found = true
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

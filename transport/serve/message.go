@@ -29,7 +29,7 @@ func parse(raw []byte) (message, *problem) {
 	root := gjson.ParseBytes(raw)
 	switch {
 	case root.IsArray():
-		return message{}, &problem{mcp.INVALID_REQUEST, "batches are not supported; send one message a line"}
+		return message{}, &problem{mcp.INVALID_REQUEST, "batches are not supported; send one message at a time"}
 	case !root.IsObject():
 		return message{}, &problem{mcp.INVALID_REQUEST, "the message must be a JSON-RPC object"}
 	}

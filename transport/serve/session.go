@@ -42,6 +42,9 @@ func (s *session) SessionID() string { return s.id }
 // NotificationChannel is nil when nothing can be said any more: mcp-go never waits
 // for it to take something.
 func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification {
+	if s.outlet == nil {
+		return nil
+	}
 	if w := s.outlet.stream(); w != nil {
 		return w.notes
 	}

@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ type writer struct {
 	responses chan *outgoing // and requests of ours
 	notes     chan mcp.JSONRPCNotification
 	beats     <-chan time.Time // of a stream that must not look dead; nil: never
+	tag       json.RawMessage  // the id of the subscription that notes are for; nil: none
 	broken    chan struct{}    // closed when out cannot be written any more
 	err       error            // why; read after broken
 	done      chan struct{}    // closed when everything is written
@@ -131,6 +134,14 @@ func (w *writer) run() {
 }
 
 func (w *writer) note(note mcp.JSONRPCNotification) error {
+	if w.tag != nil {
+		meta := maps.Clone(note.Params.Meta) // others get the note, too
+		if meta == nil {
+			meta = make(map[string]any, 1)
+		}
+		meta[mcp.MetaKeySubscriptionID] = w.tag
+		note.Params.Meta = meta
+	}
 	message := &outgoing{}
 	if err := encodeValue(message, note); err != nil {
 		return nil // a notification that cannot be encoded is lost, not fatal
