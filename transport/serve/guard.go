@@ -61,10 +61,10 @@ const (
 	reasonPanic    = "panic"
 )
 
-// Reasons are what a Guard calls its refusals.
+// Reasons are what Guard and HTTP call their refusals.
 func Reasons() []string {
 	return []string{reasonHost, reasonOrigin, reasonBody, reasonFailures, reasonAuth,
-		reasonRate, reasonCalls, reasonStreams, reasonBusy, reasonPanic}
+		reasonRate, reasonCalls, reasonStreams, reasonBusy, reasonPanic, reasonConnections}
 }
 
 func (g *Guard) setUp() {

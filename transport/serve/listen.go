@@ -78,10 +78,10 @@ func (h *HTTP) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	serving := 1
-	var admin *http.Server
+	admin, adminListener := &http.Server{}, (*capped)(nil)
 	if h.AdminListener != nil {
-		admin = h.server(requests, h.Admin, t)
-		go func() { failed <- admin.Serve(newCapped(h.AdminListener, adminConnections, t.write, nil)) }()
+		admin, adminListener = h.server(requests, h.Admin, t), newCapped(h.AdminListener, adminConnections, t.write, nil)
+		go func() { failed <- admin.Serve(adminListener) }()
 		serving++
 	}
 	var err error
@@ -96,10 +96,10 @@ func (h *HTTP) Run(ctx context.Context) error {
 	if h.Ending != nil {
 		h.Ending()
 	}
-	if listener.open.Load() > 0 && err == nil {
-		// Who sends a request now is answered, and told to use another connection. A
-		// request that comes while its idle connection is being closed would be lost.
-		time.Sleep(t.lull)
+	// Who sends a request now is answered, and told to use another connection. A
+	// request that comes while its idle connection is being closed would be lost.
+	for until := time.Now().Add(t.lull); listener.open.Load() > 0 && time.Now().Before(until); {
+		time.Sleep(min(t.lull, 5*time.Millisecond))
 	}
 	if !h.shutDown(server, cmp.Or(h.Drain, DefaultHTTPDrain)) {
 		h.Log.Info("ending the requests that are still running")
@@ -108,14 +108,15 @@ func (h *HTTP) Run(ctx context.Context) error {
 			h.Log.Warn("requests were still running at exit")
 		}
 	}
-	_ = server.Close() // what is left of its connections
-	if admin != nil {
-		_ = admin.Close()
-	}
+	_, _ = server.Close(), admin.Close() // what is left of their connections
 	for ; serving > 0; serving-- {
 		if e := <-failed; !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, e)
 		}
+	}
+	listener.lingering.Wait()
+	if adminListener != nil {
+		adminListener.lingering.Wait()
 	}
 	return err
 }

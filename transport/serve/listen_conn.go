@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"context"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -15,6 +17,14 @@ const tooManyConnections = "HTTP/1.1 503 Service Unavailable\r\n" +
 
 const reasonConnections = "connections"
 
+const (
+	// lingerTime is how long a refused client may take to read why: closing what still
+	// has unread bytes takes the answer away from it.
+	lingerTime = 200 * time.Millisecond
+	// maxLingering bounds those; more are closed at once.
+	maxLingering = 64
+)
+
 // capped is a listener that refuses connections beyond a number, and watches over the
 // others.
 type capped struct {
@@ -23,13 +33,16 @@ type capped struct {
 	write   time.Duration
 	refused func(reason string)
 	open    atomic.Int64
+
+	places    slots // of refused clients
+	lingering sync.WaitGroup
 }
 
 func newCapped(l net.Listener, most int, write time.Duration, refused func(string)) *capped {
 	if refused == nil {
 		refused = func(string) {}
 	}
-	return &capped{Listener: l, most: int64(most), write: write, refused: refused}
+	return &capped{Listener: l, most: int64(most), write: write, refused: refused, places: newSlots(maxLingering)}
 }
 
 func (l *capped) Accept() (net.Conn, error) {
@@ -43,11 +56,25 @@ func (l *capped) Accept() (net.Conn, error) {
 		}
 		l.open.Add(-1)
 		l.refused(reasonConnections)
-		// A few bytes fit into any socket: this does not wait for the client.
-		_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		_, _ = conn.Write([]byte(tooManyConnections)) // it is refused either way
-		_ = conn.Close()
+		l.refuse(conn)
 	}
+}
+
+// refuse waits for nobody.
+func (l *capped) refuse(conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(lingerTime))
+	_, _ = io.WriteString(conn, tooManyConnections) // fits into any socket; and it is refused either way
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || !l.places.take(context.Background(), 0) {
+		_ = conn.Close()
+		return
+	}
+	l.lingering.Go(func() {
+		defer l.places.give()
+		_ = half.CloseWrite()
+		_, _ = io.CopyN(io.Discard, conn, maxHeaderBytes)
+		_ = conn.Close()
+	})
 }
 
 // watched is a connection whose peer has to read: without that a client that asks for
