@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(standIn) != "" {
 		os.Exit(standInForBinary())
 	}
+	if spec := os.Getenv(inContainer); spec != "" {
+		fmt.Fprintln(os.Stderr, enterContainer(spec))
+		os.Exit(1)
+	}
 	status := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
