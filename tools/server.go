@@ -196,6 +196,10 @@ func (s *Server) identified() {
 	}
 }
 
+// Holding reports whether something goes on here that ends with the server, though no
+// call waits for it: an agent's answer that only this process reads.
+func (s *Server) Holding() bool { return s.registry.Holding() }
+
 // Wait waits for clean-up that outlives its call, such as cancelling the
 // statement of a cancelled call.
 func (s *Server) Wait(ctx context.Context) {

@@ -27,6 +27,7 @@ import (
 // app is everything put together. Building it touches no network and reads no
 // file: what a call needs is opened by the first call.
 type app struct {
+	shared    *shared
 	tools     *tools.Server
 	workspace *workspace
 	policy    *policyFile // nil: no policy file
@@ -135,7 +136,7 @@ func (sh *shared) workspace(profile string) *workspace {
 // in stateDir.
 func (sh *shared) app(spaces []*workspace, stateDir string) *app {
 	c := sh.config
-	a := &app{workspace: spaces[0], policy: sh.policy, audit: sh.audit, log: sh.log}
+	a := &app{shared: sh, workspace: spaces[0], policy: sh.policy, audit: sh.audit, log: sh.log}
 	config := tools.Config{
 		Managed: sh.managed,
 		Version: version, Access: sh.access,
