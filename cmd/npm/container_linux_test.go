@@ -91,29 +91,6 @@ func (c container) command(t *testing.T, arguments ...string) *exec.Cmd {
 	return cmd
 }
 
-// dockerfile is what the stages of an image say, by instruction.
-func dockerfile(t *testing.T, stages ...string) map[string][]string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := map[string][]string{}
-	stage := ""
-	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", " ")) {
-		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if instruction == "FROM" {
-			_, stage, _ = strings.Cut(rest, " AS ")
-		}
-		for _, wanted := range stages {
-			if stage == wanted {
-				said[instruction] = append(said[instruction], strings.TrimSpace(rest))
-			}
-		}
-	}
-	return said
-}
-
 // The image as the Dockerfile describes it must serve, with a read-only root and as
 // a user without rights: with a volume it writes the audit log there, without one it
 // still answers what only reads.

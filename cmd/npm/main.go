@@ -4,7 +4,7 @@
 //	npm wrapper -out DIR                                        the package that people install
 //	npm platform -platform linux-x64 -binary FILE -out DIR      the binary for one platform, which that one needs
 //	npm bundle -platform linux-x64 -binary FILE -out DIR -tool SCRIPT   a .mcpb, by the official tool
-//	npm stamp [-check]                                          server.json and the like
+//	npm stamp [-check] [-expect VERSION]                        server.json and the like
 //
 // It runs in the project's directory; the Makefile and GoReleaser call it. Packing
 // needs npm, and bundling Node.
@@ -45,12 +45,16 @@ func command(args []string) error {
 	binary := flags.String("binary", "", "`file` of the binary")
 	tool := flags.String("tool", "", "the command line of @anthropic-ai/mcpb, a `script`")
 	check := flags.Bool("check", false, "report drift instead of writing")
+	expect := flags.String("expect", "", "`version` that VERSION must hold, as a release's tag says")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
 	version, err := readVersion(*root)
 	if err != nil {
 		return err
+	}
+	if *expect != "" && *expect != version {
+		return fmt.Errorf("%s holds %s, not %s: change it, run make stamp, commit, and tag that", versionFile, version, *expect)
 	}
 	b := &build{root: *root, version: version, out: *out}
 	switch args[0] {

@@ -132,6 +132,7 @@ func TestCommandLine(t *testing.T) {
 		{"", "which command"},
 		{"publish", "unknown command"},
 		{"wrapper", "-out"},
+		{"stamp -check -expect 999.0.0", "not 999.0.0"},
 		{"platform -out x -platform plan9-x64", "linux-x64"},
 		{"platform -out x -platform linux-amd64 -binary /nonexistent", "nonexistent"},
 	} {
