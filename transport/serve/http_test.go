@@ -107,9 +107,9 @@ func publish(t *testing.T, build func() *server.MCPServer, change ...func(*Endpo
 	return &site{t: t, Endpoint: e, users: u, url: srv.URL}
 }
 
-// request is one to the site; headers are name and value in turn, and a value of
+// newRequest is one to the site; headers are name and value in turn, and a value of
 // "-" takes a default away.
-func (s *site) request(ctx context.Context, method, path, body string, headers ...string) *http.Response {
+func (s *site) newRequest(ctx context.Context, method, path, body string, headers ...string) *http.Request {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -126,14 +126,22 @@ func (s *site) request(ctx context.Context, method, path, body string, headers .
 			req.Header.Del(headers[i])
 		}
 	}
-	res, err := http.DefaultClient.Do(req)
+	return req
+}
+
+func (s *site) client() *http.Client { return http.DefaultClient }
+
+// request is the response to a request.
+func (s *site) request(ctx context.Context, method, path, body string, headers ...string) *http.Response {
+	s.t.Helper()
+	res, err := s.client().Do(s.newRequest(ctx, method, path, body, headers...))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return res
 }
 
-// post is a message to /mcp and its response: one JSON document.
+// send is a message to /mcp and its response: one JSON document.
 func (s *site) send(body string, headers ...string) (*http.Response, gjson.Result) {
 	s.t.Helper()
 	res := s.request(s.t.Context(), "POST", "/mcp", body, headers...)
