@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -72,17 +71,18 @@ func clientsNear(word string) []string {
 		ids = append(ids, client.ID)
 	}
 	near := catalog.Nearest(word, ids)
-	rank := func(id string) int {
+	var first, others []string
+	for _, id := range ids {
 		switch {
 		case id == near:
-			return 0
+			first = append([]string{id}, first...)
 		case word != "" && strings.HasPrefix(id, strings.ToLower(word)):
-			return 1
+			first = append(first, id)
+		default:
+			others = append(others, id)
 		}
-		return 2
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
-	return ids
+	return append(first, others...)
 }
 
 func (i *installation) run(global *pflag.FlagSet) error {

@@ -45,6 +45,15 @@ func apply(text []byte, edits []edit) (after []byte, removed, added []span) {
 	return append(after, text[last:]...), removed, added
 }
 
+// ordered puts the edit of args, the last one, before that of command where it stands
+// before it.
+func ordered(edits []edit) []edit {
+	if last := len(edits) - 1; last > 0 && edits[last].start < edits[0].start {
+		edits[0], edits[last] = edits[last], edits[0]
+	}
+	return edits
+}
+
 // problem is what keeps a file from being edited, at an offset in it. It quotes nothing
 // of the file, which may hold secrets.
 type problem struct {

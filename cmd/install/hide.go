@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+const lineComment = "// …"
+
 // hide shows text with … for what stands in strings and comments, except in shown:
 // other servers have their keys there, and what is printed ends in logs and with
 // agents. Names of members, and lines, stay.
@@ -48,7 +50,7 @@ func token(text []byte, at int, toml bool) (end int, mark string) {
 	case toml && starts("#"):
 		return lineOf(text, at), "# …"
 	case !toml && starts("//"):
-		return lineOf(text, at), "// …"
+		return lineOf(text, at), lineComment
 	case !toml && starts("/*"):
 		return from("/*", "*/", false), "/* … */"
 	}

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tailscale/hujson"
@@ -70,7 +69,7 @@ func (f jsonForm) starts(entry *hujson.Value) error {
 		if err != nil {
 			return err
 		}
-		if command != nil && command.Value.Kind() == '"' && (kind == nil || text(kind) == "stdio") {
+		if command != nil && command.Value.Kind() == '"' && (kind == nil || stringOf(kind) == "stdio") {
 			return nil
 		}
 	}
@@ -81,7 +80,7 @@ func (f jsonForm) starts(entry *hujson.Value) error {
 func member(obj *hujson.Object, name string) (int, *hujson.Value, error) {
 	at := -1
 	for i := range obj.Members {
-		if text(&obj.Members[i].Name) != name {
+		if stringOf(&obj.Members[i].Name) != name {
 			continue
 		}
 		if at >= 0 {
@@ -95,8 +94,8 @@ func member(obj *hujson.Object, name string) (int, *hujson.Value, error) {
 	return at, &obj.Members[at].Value, nil
 }
 
-// text is the value of a string, and empty for anything else.
-func text(v *hujson.Value) string {
+// stringOf is the value of a string, and empty for anything else.
+func stringOf(v *hujson.Value) string {
 	if lit, ok := v.Value.(hujson.Literal); ok && lit.Kind() == '"' {
 		return lit.String()
 	}
@@ -105,8 +104,11 @@ func text(v *hujson.Value) string {
 
 // brokenJSON says where, but not all of why: the reason may quote the file.
 func brokenJSON(err error, text []byte) error {
-	row, column := 0, 0
-	_, _ = fmt.Sscanf(err.Error(), "hujson: line %d, column %d:", &row, &column) // else the first line it is
+	row, column := 1, 1
+	if words := strings.Fields(err.Error()); len(words) > 4 { // hujson: line 3, column 5: …
+		row, _ = strconv.Atoi(strings.TrimSuffix(words[2], ","))
+		column, _ = strconv.Atoi(strings.TrimSuffix(words[4], ":"))
+	}
 	offset := 0
 	for i := 1; i < row; i++ {
 		offset += bytes.IndexByte(text[offset:], '\n') + 1
@@ -118,15 +120,15 @@ func brokenJSON(err error, text []byte) error {
 			why = "invalid value"
 		}
 	}
-	return problemf(offset, "column %d: this is not JSON: %s", max(column, 1), why)
+	return problemf(offset, "column %d: this is not JSON: %s", column, why)
 }
 
 func (f jsonForm) fields(e Entry) []field {
-	all := []field{{name: "command", text: quote(e.Command)}, {name: "args", text: list(e.Args)}}
+	var all []field
 	if f.typed {
-		all = slices.Insert(all, 0, field{name: "type", text: `"stdio"`})
+		all = append(all, field{name: "type", text: `"stdio"`})
 	}
-	return all
+	return append(all, field{name: "command", text: quote(e.Command)}, field{name: "args", text: list(e.Args)})
 }
 
 func (f jsonForm) put(text []byte, e Entry) ([]edit, error) {
@@ -145,44 +147,39 @@ func (f jsonForm) put(text []byte, e Entry) ([]edit, error) {
 	case d.entry == nil:
 		return s.insert(d.container, entry), nil
 	}
-	var edits []edit
-	for _, want := range f.fields(e) {
-		if want.name == "type" {
-			continue // starts has seen it, and it may be left out
-		}
-		_, have, err := member(d.entry.Value.(*hujson.Object), want.name)
-		switch {
-		case err != nil:
-			return nil, err
-		case have == nil:
-			edits = append(edits, s.insert(d.entry, want)...)
-		case !same(have, want.text):
-			edits = append(edits, edit{have.StartOffset, have.EndOffset, want.text})
-		}
+	obj := d.entry.Value.(*hujson.Object)
+	_, command, err := member(obj, "command") // read has seen it
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(edits, func(a, b edit) int { return a.start - b.start })
-	return edits, nil
+	var edits []edit
+	if stringOf(command) != e.Command {
+		edits = append(edits, edit{command.StartOffset, command.EndOffset, quote(e.Command)})
+	}
+	_, args, err := member(obj, "args")
+	switch {
+	case err != nil:
+		return nil, err
+	case args == nil:
+		edits = append(edits, s.insert(d.entry, field{name: "args", text: list(e.Args)})...)
+	case !holds(args, e.Args):
+		edits = append(edits, edit{args.StartOffset, args.EndOffset, list(e.Args)})
+	}
+	return ordered(edits), nil
 }
 
-// same compares a value with one in standard JSON.
-func same(have *hujson.Value, want string) bool {
-	v := have.Clone()
-	v.Minimize()
-	w, err := hujson.Parse([]byte(want))
-	if err != nil {
+// holds reports whether a value is the array of these strings, however it is written.
+func holds(v *hujson.Value, items []string) bool {
+	array, ok := v.Value.(*hujson.Array)
+	if !ok || len(array.Elements) != len(items) {
 		return false
 	}
-	w.Minimize()
-	if obj, ok := v.Value.(*hujson.Array); ok { // strings can be written in several ways
-		for i := range obj.Elements {
-			if lit, ok := obj.Elements[i].Value.(hujson.Literal); ok && lit.Kind() == '"' {
-				obj.Elements[i].Value = hujson.String(lit.String())
-			}
+	for i := range items {
+		if array.Elements[i].Value.Kind() != '"' || stringOf(&array.Elements[i]) != items[i] {
+			return false
 		}
-	} else if lit, ok := v.Value.(hujson.Literal); ok && lit.Kind() == '"' {
-		v.Value = hujson.String(lit.String())
 	}
-	return bytes.Equal(v.Pack(), w.Pack())
+	return true
 }
 
 func (f jsonForm) take(text []byte, keep bool) ([]edit, error) {

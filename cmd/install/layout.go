@@ -71,7 +71,6 @@ func (s layout) member(f field, indent string, lines bool) string {
 // they are, and a trailing comma stays a trailing comma.
 func (s layout) insert(at *hujson.Value, f field) []edit {
 	obj := at.Value.(*hujson.Object)
-	end := at.EndOffset - 1 // of what the braces hold
 	if len(obj.Members) == 0 {
 		return s.fill(at, f)
 	}
@@ -86,14 +85,13 @@ func (s layout) insert(at *hujson.Value, f field) []edit {
 		comma = ","
 	}
 	if bytes.IndexByte(s.text[at.StartOffset:first.Name.StartOffset], '\n') < 0 {
-		here := trimmed(s.text, tail, end)
-		return append(edits, edit{here, here, " " + s.member(f, "", false) + comma})
+		return append(edits, edit{tail, tail, " " + s.member(f, "", false) + comma}) // a comment may end the line
 	}
 	indent := indentation(s.text, first.Name.StartOffset)
 	if own := indentation(s.text, last.Name.StartOffset); s.text[last.Name.StartOffset-len(own)-1] == '\n' {
 		indent = own
 	}
-	here := lineEnd(s.text, tail, end)
+	here := lineEnd(s.text, tail, at.EndOffset-1)
 	return append(edits, edit{here, here, s.newline + indent + s.member(f, indent, true) + comma})
 }
 
@@ -101,8 +99,7 @@ func (s layout) insert(at *hujson.Value, f field) []edit {
 func (s layout) fill(at *hujson.Value, f field) []edit {
 	start, end := at.StartOffset+1, at.EndOffset-1
 	if !s.lines {
-		here := trimmed(s.text, start, end)
-		return []edit{{here, end, s.member(f, "", false)}}
+		return []edit{{start, start, s.member(f, "", false)}}
 	}
 	outer := indentation(s.text, at.StartOffset)
 	text := s.newline + outer + s.unit + s.member(f, outer+s.unit, true)
@@ -160,19 +157,31 @@ func remove(text []byte, at *hujson.Value, i int) []edit {
 }
 
 // removalStart is where the removal of a member with that name begins: with the line
-// break before, when another one follows. A line comment before keeps its end so.
+// break before, when another one or the brace follows. A line comment before it keeps
+// its end so.
 func removalStart(text []byte, name hujson.Value, end int) int {
 	lead := name.BeforeExtra
 	nl := bytes.LastIndexByte(lead, '\n')
 	if nl < 0 || !blank(lead[nl:]) {
 		return name.StartOffset - (len(lead) - len(bytes.TrimRight(lead, " \t\r\n")))
 	}
-	rest := bytes.TrimLeft(text[end:], " \t\r")
-	if len(rest) == 0 || rest[0] != '\n' {
-		return name.StartOffset
-	}
 	if nl > 0 && lead[nl-1] == '\r' {
 		nl--
 	}
-	return name.StartOffset - (len(lead) - nl)
+	rest := bytes.TrimLeft(text[end:], " \t\r")
+	if rest[0] == '\n' || rest[0] == '}' && !endsInLineComment(lead[:nl]) {
+		return name.StartOffset - (len(lead) - nl)
+	}
+	return name.StartOffset
+}
+
+func endsInLineComment(extra []byte) bool {
+	for i := 0; i < len(extra); {
+		end, mark := token(extra, i, false)
+		if mark == lineComment && end == len(extra) {
+			return true
+		}
+		i = end
+	}
+	return false
 }

@@ -167,8 +167,7 @@ func (f tomlForm) put(text []byte, e Entry) ([]edit, error) {
 	case !t.args.ok || !slices.Equal(t.args.items, e.Args):
 		edits = append(edits, edit{t.args.span.start, t.args.span.end, list(e.Args)})
 	}
-	slices.SortFunc(edits, func(a, b edit) int { return a.start - b.start })
-	return edits, nil
+	return ordered(edits), nil
 }
 
 // take does not ask for keep: a table needs no other one around it.
