@@ -17,7 +17,7 @@ import (
 type HTTP struct {
 	Handler       http.Handler
 	Listener      net.Listener
-	Admin         http.Handler // nil: none
+	Admin         http.Handler // without authentication; nil: nothing
 	AdminListener net.Listener // nil: none
 	// Ready tells whether requests can be served; nil: as long as Run does not end.
 	// Its error goes to the log, never to the client.
@@ -80,7 +80,8 @@ func (h *HTTP) Run(ctx context.Context) error {
 	serving := 1
 	admin, adminListener := &http.Server{}, (*capped)(nil)
 	if h.AdminListener != nil {
-		admin, adminListener = h.server(requests, h.Admin, t), newCapped(h.AdminListener, adminConnections, t.write, nil)
+		admin = h.server(requests, h.admin(), t)
+		adminListener = newCapped(h.AdminListener, adminConnections, t.write, nil)
 		go func() { failed <- admin.Serve(adminListener) }()
 		serving++
 	}
@@ -119,6 +120,19 @@ func (h *HTTP) Run(ctx context.Context) error {
 		adminListener.lingering.Wait()
 	}
 	return err
+}
+
+// admin is the handler of the other listener. On this machine's own addresses it is for
+// this machine: web pages whose names point here get nothing.
+func (h *HTTP) admin() http.Handler {
+	if h.Admin == nil {
+		return http.NotFoundHandler() // nil would be whatever this process has registered
+	}
+	hosts := []string{"*"}
+	if addr, ok := h.AdminListener.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
+		hosts = []string{"localhost", "127.0.0.1", "[::1]"} // any port: tunnels have their own
+	}
+	return (&Guard{Hosts: hosts, QuickAuth: true, Log: h.Log}).Wrap(h.Admin)
 }
 
 // shutDown waits for the running requests, and reports whether all are over.

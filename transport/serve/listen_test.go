@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -297,6 +298,36 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Fatal("the place of a closed connection stays taken")
 		}
 		runtime.Gosched()
+	}
+}
+
+// register stands for what packages register for the whole process, as pprof does.
+var register = sync.OnceFunc(func() {
+	http.HandleFunc("/registered", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+})
+
+// Numbers about the server are for programs of this machine, not for pages that
+// point their names to it, and nothing else of the process is there.
+func TestAdminListener(t *testing.T) {
+	register()
+	for _, c := range []struct {
+		admin  http.Handler
+		host   string
+		status int
+	}{
+		{fine, "localhost:9", http.StatusOK}, // through a tunnel
+		{fine, "rebound.example", http.StatusForbidden},
+		{nil, "localhost", http.StatusNotFound},
+	} {
+		server := &HTTP{Handler: fine, Admin: c.admin, AdminListener: listenOn(t)}
+		r := runHTTP(t, server)
+		r.addr = server.AdminListener.Addr().String()
+		conn := r.dial()
+		fmt.Fprintf(conn, "GET /registered HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.host)
+		if resp, _ := readResponse(t, bufio.NewReader(conn)); resp.StatusCode != c.status {
+			t.Errorf("Host %s: %s, want %d", c.host, resp.Status, c.status)
+		}
+		r.wait()
 	}
 }
 
