@@ -14,7 +14,8 @@ import (
 // serverError is JSON-RPC's code for errors of the implementation.
 const serverError = -32000
 
-// statusWriter knows the status that was sent.
+// statusWriter knows the status that was sent, and sends nobody away without saying
+// for how long.
 type statusWriter struct {
 	http.ResponseWriter
 	status int // 0: none yet
@@ -23,6 +24,10 @@ type statusWriter struct {
 func (a *statusWriter) WriteHeader(status int) {
 	if a.status == 0 && status >= 200 {
 		a.status = status
+		wait := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+		if wait && a.Header().Get("Retry-After") == "" {
+			a.Header().Set("Retry-After", "1")
+		}
 	}
 	a.ResponseWriter.WriteHeader(status)
 }

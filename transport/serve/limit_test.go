@@ -11,10 +11,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mark3labs/mcp-go/server"
 )
 
 // byToken takes the bearer token for the name of the user; "bad…" is nobody.
 type byToken struct {
+	server   *server.MCPServer // of everybody
 	asked    atomic.Int64
 	released atomic.Int64
 }
@@ -25,7 +28,7 @@ func (a *byToken) Authenticate(r *http.Request) (Principal, error) {
 	if name == "" || len(name) > 2 && name[:3] == "bad" {
 		return Principal{}, &Refusal{Status: http.StatusUnauthorized, Message: "who are you?", Challenge: "Bearer"}
 	}
-	return Principal{ID: name, Release: func() { a.released.Add(1) }}, nil
+	return Principal{ID: name, Server: a.server, Release: func() { a.released.Add(1) }}, nil
 }
 
 // serving answers as an Endpoint does, once work returns.
