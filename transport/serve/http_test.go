@@ -246,7 +246,7 @@ func (e *events) ended() {
 }
 
 // within waits for a condition that nothing signals.
-func within(t *testing.T, what string, condition func() bool) {
+func within(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !condition(); {
 		if time.Now().After(deadline) {

@@ -174,13 +174,19 @@ func (x *exchange) finish(answer *outgoing) {
 	x.over = true
 	w := x.writer
 	x.mu.Unlock()
+	if w == nil && answer == nil { // mcp-go answers every request
+		x.http.WriteHeader(http.StatusAccepted)
+		return
+	}
 	if w == nil {
 		_ = x.send(answer) // a client that is gone needs no answer
 		answer.release()
 		return
 	}
 	x.beats.Stop()
-	w.write(answer)
+	if answer != nil {
+		w.write(answer)
+	}
 	_ = w.close()
 }
 

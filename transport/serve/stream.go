@@ -75,18 +75,23 @@ func (e *Endpoint) run(w http.ResponseWriter, ctx context.Context, out *writer) 
 	out.run()
 }
 
-// subscription is the session of a client of 2026-07-28 that listens: it gets what
-// it asked for, and nothing before mcp-go has set that.
+// subscription is the session of a client of 2026-07-28 that listens.
 type subscription struct {
 	*session
-	mu     sync.RWMutex
-	filter mcp.SubscriptionFilter
+	granted context.CancelFunc
+	mu      sync.RWMutex
+	filter  mcp.SubscriptionFilter // of what it asked for, what there is
 }
 
+// SetSubscriptionFilter is called by mcp-go with what it grants, and with nothing
+// when it takes the subscription for over, which for us it is not.
 func (s *subscription) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.filter = filter
+	if !filter.IsEmpty() {
+		s.filter = filter
+	}
+	s.granted()
 }
 
 func (s *subscription) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
@@ -102,31 +107,46 @@ func (e *Endpoint) subscribe(w http.ResponseWriter, r *http.Request, p Principal
 	}
 	ctx, cancel := context.WithCancel(p.With(r.Context()))
 	defer cancel()
-	defer context.AfterFunc(e.ending, cancel)()
 	wire := newResponse(w, e.readTime)
 	wire.modern = true
 	out := newWriter(wire, 2, 16)
 	out.tag = json.RawMessage(m.id)
 	s := &subscription{session: &session{id: rand.Text(), outlet: out, questions: e.questions}}
 	s.Initialize()
+	answer := e.grant(ctx, p, s, m)
+	switch {
+	case answer == nil: // mcp-go never does that
+		w.WriteHeader(http.StatusAccepted)
+		return
+	case answer.code != 0:
+		_ = wire.send(answer)
+		return
+	case s.filter.IsEmpty():
+		out.responses <- answer
+		out.end()
+		out.run()
+		return
+	}
 	if err := p.Server.RegisterSession(ctx, s); err != nil {
 		e.Log.Error("cannot register a subscription", zap.Error(err))
 		refuse(w, http.StatusInternalServerError, m.id, mcp.INTERNAL_ERROR, "internal error while subscribing")
 		return
 	}
 	defer p.Server.UnregisterSession(ctx, s.id)
-	beats := time.NewTicker(e.Heartbeat)
-	defer beats.Stop()
-	out.beats = beats.C
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		if answer := answer(p.Server.WithContext(ctx, s), p.Server, e.Log, m); answer != nil {
-			out.write(answer)
-		}
-		out.end()
-	}()
-	out.run()
-	cancel() // should the client not read
-	<-answered
+	defer context.AfterFunc(e.ending, func() {
+		out.write(answer)
+		cancel()
+	})()
+	e.run(w, ctx, out)
+}
+
+// grant lets mcp-go acknowledge the subscription and brings the answer that is to end
+// it. mcp-go would wait for that end: in a goroutine whose stack is most of what an
+// idle subscription costs, and this one is gone at once.
+func (e *Endpoint) grant(ctx context.Context, p Principal, s *subscription, m message) *outgoing {
+	ctx, s.granted = context.WithCancel(ctx)
+	defer s.granted()
+	answered := make(chan *outgoing)
+	go func() { answered <- answer(p.Server.WithContext(ctx, s), p.Server, e.Log, m) }()
+	return <-answered
 }
