@@ -51,10 +51,6 @@ func cancelled(m message) string { return gjson.GetBytes(m.raw, "params.requestI
 func (c *connection) begin(ctx context.Context, m message, over func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	key := string(m.id)
-	end := func() {
-		c.calls.forget(key)
-		cancel()
-	}
 	if !c.calls.add(key, cancel) {
 		cancel()
 		c.send(refusal(m.id, mcp.INVALID_REQUEST, "a request with this id is still running"))
@@ -63,7 +59,8 @@ func (c *connection) begin(ctx context.Context, m message, over func()) {
 	}
 	c.running.Go(func() {
 		answer := answer(ctx, c.server, c.log, m)
-		end() // before the answer: then the client may use the id again
+		c.calls.forget(key) // before the answer: then the client may use the id again
+		cancel()
 		c.send(answer)
 		c.leave(over)
 	})
