@@ -22,6 +22,8 @@ type users interface {
 	// strip takes out of a request's header what nothing here is to believe or to see.
 	strip(http.Header)
 	begin(context.Context)
+	// count is how many there are right now.
+	count() int
 	// end waits for what calls have left to do, as long as ctx lets it, and closes.
 	end(context.Context) error
 }
@@ -50,10 +52,7 @@ func (c *config) serveHTTP(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := c.httpServer(sh, who, key, listener, admin)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
+	server := c.httpServer(sh, who, key, listener, admin)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	sh.begin(ctx, place)
@@ -80,7 +79,7 @@ func (c *config) users(sh *shared) (who users, place string, err error) {
 }
 
 // httpServer puts the parts together: guard, then authentication, then MCP.
-func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin net.Listener) (*serve.HTTP, error) {
+func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin net.Listener) *serve.HTTP {
 	guard := &serve.Guard{Hosts: c.allowHosts, Origins: c.allowOrigins, QuickAuth: c.identity == identityLocal, Log: sh.log}
 	if c.identity == identityApps {
 		// Requests come through the platform's proxy, which knows for which host they
@@ -89,6 +88,10 @@ func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin n
 			guard.Hosts = []string{"*"}
 		}
 		guard.Address = realAddress
+	}
+	if admin != nil {
+		sh.count(who)
+		guard.Refused = sh.metrics.Refused
 	}
 	endpoint := &serve.Endpoint{Auth: guard.Authenticator(who), Key: key, Log: sh.log}
 	mux := http.NewServeMux()
@@ -106,13 +109,18 @@ func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin n
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, nothing)
 	})
-	return &serve.HTTP{
+	server := &serve.HTTP{
 		Handler: guard.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			who.strip(r.Header)
 			mux.ServeHTTP(w, r)
 		})),
-		Listener: listener, AdminListener: admin, Ready: sh.ready, Ending: endpoint.End, Drain: c.drain, Log: sh.log,
-	}, nil
+		Listener: listener, Ready: sh.ready, Ending: endpoint.End, Drain: c.drain, Log: sh.log,
+	}
+	if admin != nil {
+		server.Handler = sh.metrics.Count(server.Handler)
+		server.Admin, server.AdminListener, server.Refused = sh.metrics.Handler(), admin, sh.metrics.Refused
+	}
+	return server
 }
 
 // realAddress is who sent a request, as the proxy of Databricks Apps says it

@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"brickmcp/transport/serve"
 )
@@ -26,9 +25,6 @@ const (
 	// appPort is where a Databricks App listens unless it is told otherwise
 	// (contract auth.md, section 9).
 	appPort = "8000"
-	// httpDrain is for calls that are under way when the server ends. Databricks Apps
-	// kills what is still there 15 s after it asked.
-	httpDrain = 10 * time.Second
 )
 
 // checkTransport checks the flags of serving, and fills in what was not given. What
@@ -48,7 +44,7 @@ func (c *config) checkTransport() error {
 		}
 		return nil
 	}
-	c.drain = cmp.Or(c.drain, httpDrain)
+	c.drain = cmp.Or(c.drain, serve.DefaultHTTPDrain)
 	switch c.identity {
 	case "":
 		return usagef("--transport %s serves nobody without --identity: give --identity local to serve yourself on this machine (brickmcp secret prints what clients need), or --identity apps in a Databricks App, to serve each user as themselves", c.transport)

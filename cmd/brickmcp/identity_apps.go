@@ -185,6 +185,8 @@ func (u *appUsers) open(one *tenant) (*app, error) {
 
 func (u *appUsers) begin(ctx context.Context) { go u.tenants.look(ctx) }
 
+func (u *appUsers) count() int { return u.tenants.count() }
+
 func (u *appUsers) end(ctx context.Context) error {
 	u.tenants.end(ctx)
 	return nil

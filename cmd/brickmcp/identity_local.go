@@ -53,6 +53,8 @@ func (l *local) Authenticate(r *http.Request) (serve.Principal, error) {
 
 func (l *local) begin(context.Context) {}
 
+func (l *local) count() int { return 1 }
+
 func (l *local) end(ctx context.Context) error {
 	l.app.tools.Wait(ctx)
 	return l.app.close()

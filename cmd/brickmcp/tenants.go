@@ -197,6 +197,12 @@ func (t *tenants) apps() []*app {
 	return all
 }
 
+func (t *tenants) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all)
+}
+
 // toolsChanged tells all clients that their lists may be others now.
 func (t *tenants) toolsChanged() {
 	for _, a := range t.apps() {

@@ -12,8 +12,8 @@ const (
 	maxTokens = 4096
 	// maxQuestions bounds how many tokens the workspace is asked about at once.
 	maxQuestions = 64
-	// askTime bounds one question. Nobody waits for a sign-in any longer.
-	askTime = 10 * time.Second
+	// askTime bounds one question, in which a workspace that is busy is asked again.
+	askTime = 30 * time.Second
 
 	// tokenTime is how long a token is taken for the same user's; its own end may come
 	// earlier. Whether it is still good, the workspace says at each call.

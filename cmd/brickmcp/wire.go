@@ -16,6 +16,7 @@ import (
 	"brickmcp/catalog"
 	"brickmcp/tools"
 	"brickmcp/tools/audit"
+	"brickmcp/transport/metrics"
 	"brickmcp/transport/otlp"
 	"brickmcp/transport/rest"
 	"brickmcp/transport/sandbox"
@@ -42,11 +43,12 @@ type shared struct {
 	*settings
 	config   *config
 	log      *zap.Logger
-	audit    *audit.Log     // nil: off
-	exporter *otlp.Exporter // of audit lines; nil: none
-	policy   *policyFile    // nil: no policy file
-	sandbox  *embedded      // nil: a real workspace
-	pool     *rest.Pool     // nil: each workspace has connections of its own
+	audit    *audit.Log       // nil: off
+	exporter *otlp.Exporter   // of audit lines; nil: none
+	policy   *policyFile      // nil: no policy file
+	sandbox  *embedded        // nil: a real workspace
+	pool     *rest.Pool       // nil: each workspace has connections of its own
+	metrics  *metrics.Metrics // nil: nobody reads them
 }
 
 func (c *config) share() (*shared, error) {
