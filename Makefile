@@ -93,6 +93,10 @@ mcpb: $(addprefix binary-,$(NPM_PLATFORMS)) ## build MCP bundles by the official
 each = echo "$2: $1" && $(GO) run ./cmd/npm $1 -platform $2 -binary $(DIST)/bin/$2/brickmcp$(if $(filter win32-%,$2),.exe) -out $(DIST)/$3 || exit 1;
 
 release-check: npm mcpb ## check what a release consists of, with the official tools and clients (needs Node)
+	rm -rf $(DIST)/installed && mkdir -p $(DIST)/installed && echo '{}' >$(DIST)/installed/package.json
+	cd $(DIST)/installed && npm install --offline --no-audit --no-fund --loglevel error \
+		$(abspath $(DIST))/npm/brickmcp-$(VERSION).tgz $(abspath $(DIST))/npm/brickmcp-$$(node -p 'process.platform + "-" + process.arch')-$(VERSION).tgz
+	testdata/clients/run $(DIST)/installed/node_modules/.bin/brickmcp
 	$(GO) test -count=1 -v ./cmd/npm
 
 stamp: ## write the version, from the file VERSION, where it must be written down

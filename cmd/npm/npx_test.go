@@ -90,7 +90,7 @@ func TestInspector(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %v\n%s%s", cmd, err, out, &stderr)
 	}
-	if got := gjson.GetBytes(out, "tools.#").Int(); got < 40 {
+	if got := gjson.GetBytes(out, "result.tools.#").Int(); got < 40 {
 		t.Errorf("%d tools in %.300s", got, out)
 	}
 }
