@@ -41,6 +41,9 @@ func TestVersion(t *testing.T) {
 func TestPackages(t *testing.T) {
 	packages := buildPackages(t)
 	outer := packages[name]
+	if size := len(packages[platformPackageName(built.host)].bytes); size < 1e6 || size > 10e6 { // what a file of a Databricks App may have
+		t.Errorf("the package with the binary has %d bytes", size)
+	}
 	for packageName, packed := range packages {
 		if packed.Version != outer.Version || packed.License != license {
 			t.Errorf("%s: version %s, licence %s", packageName, packed.Version, packed.License)
