@@ -5,11 +5,12 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
+const { writeSync } = require("node:fs");
 
 const platform = `${process.platform}-${process.arch}`;
 
 function fail(...lines) {
-  process.stderr.write(lines.map((line) => `brickmcp: ${line}\n`).join(""));
+  writeSync(2, lines.map((line) => `brickmcp: ${line}\n`).join("")); // not lost by the exit
   process.exit(1);
 }
 
@@ -39,13 +40,19 @@ function findBinary() {
   }
 }
 
-const binary = findBinary();
-const child = spawn(binary, process.argv.slice(2), { stdio: "inherit", windowsHide: true });
+function start(binary) {
+  const failed = (error) => {
+    const hint = process.env.BRICKMCP_BINARY ? "BRICKMCP_BINARY names it" : "install the package again";
+    fail(`${binary} cannot be started: ${error.message} (${hint})`);
+  };
+  try {
+    return spawn(binary, process.argv.slice(2), { stdio: "inherit", windowsHide: true }).on("error", failed);
+  } catch (error) { // what Node does not expect, it throws
+    failed(error);
+  }
+}
 
-child.on("error", (error) => {
-  const hint = process.env.BRICKMCP_BINARY ? "BRICKMCP_BINARY names it" : "install the package again";
-  fail(`${binary} cannot be started: ${error.message} (${hint})`);
-});
+const child = start(findBinary());
 
 // Ctrl-C and a terminal that closes reach the binary by themselves: the terminal
 // tells every process of the group, and a second SIGINT would cut short what the
