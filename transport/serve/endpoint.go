@@ -140,14 +140,7 @@ func (e *Endpoint) authenticated(w http.ResponseWriter, r *http.Request, serve f
 		e.Log.Error("cannot tell whose a request is", zap.Error(err))
 		refused = &Refusal{Status: http.StatusInternalServerError, Code: mcp.INTERNAL_ERROR, Message: "internal error while signing in"}
 	}
-	if refused.Challenge != "" {
-		w.Header().Set("WWW-Authenticate", refused.Challenge)
-	}
-	code := refused.Code
-	if code == 0 {
-		code = mcp.INVALID_REQUEST
-	}
-	refuse(w, refused.Status, nil, code, refused.Message)
+	turnAway(w, refused)
 }
 
 func notAllowed(w http.ResponseWriter, allowed string) {
@@ -155,7 +148,7 @@ func notAllowed(w http.ResponseWriter, allowed string) {
 	refuse(w, http.StatusMethodNotAllowed, nil, mcp.INVALID_REQUEST, "this method is not served here; allowed: "+allowed)
 }
 
-// ended refuses new streams once the server ends.
+// refusedAtEnd refuses new streams once the server ends.
 func (e *Endpoint) refusedAtEnd(w http.ResponseWriter, id []byte) bool {
 	if e.ending.Err() == nil {
 		return false

@@ -50,6 +50,9 @@ func (e era) check(h http.Header, m message, srv *server.MCPServer) *mcp.JSONRPC
 		return nil
 	case e.header != "" && !known && e.meta == "":
 		return unsupported(e.header)
+	case !e.modern && m.id != nil && h.Get(mcp.HeaderMethod) != "" && h.Get(mcp.HeaderMethod) != m.method:
+		// Nothing wants the header of these clients, but what stands before us goes by it.
+		return refused(mcp.HEADER_MISMATCH, mcp.HeaderMethod+": the header and the message differ")
 	case !e.modern:
 		return nil
 	case m.method == "":

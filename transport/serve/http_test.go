@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -67,6 +68,7 @@ type site struct {
 	*Endpoint
 	users *crowd
 	url   string
+	abort func() // ends the context of all requests, as a server does that has to end
 }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
@@ -84,12 +86,16 @@ func publish(t *testing.T, build func() *server.MCPServer, change ...func(*Endpo
 	mux.Handle("/mcp", e.StreamableHTTP())
 	mux.Handle("/", e.SSE())
 	var requests sync.WaitGroup
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		defer requests.Done()
 		mux.ServeHTTP(w, r)
 	}))
+	base, abort := context.WithCancel(context.Background())
+	srv.Config.BaseContext = func(net.Listener) context.Context { return base }
+	srv.Start()
 	t.Cleanup(func() {
+		abort()
 		srv.CloseClientConnections()
 		srv.Close()
 		requests.Wait()
@@ -104,7 +110,7 @@ func publish(t *testing.T, build func() *server.MCPServer, change ...func(*Endpo
 			t.Errorf("left behind: %d streams, %d sessions, %d calls, %d questions", len(e.streams), len(e.pairs), len(e.calls.running), len(e.questions.waiting))
 		}
 	})
-	return &site{t: t, Endpoint: e, users: u, url: srv.URL}
+	return &site{t: t, Endpoint: e, users: u, url: srv.URL, abort: abort}
 }
 
 // newRequest is one to the site; headers are name and value in turn, and a value of
@@ -322,6 +328,9 @@ func TestStatus(t *testing.T) {
 		{name: "an unknown version", body: ping, headers: []string{"Mcp-Protocol-Version", "1999-01-01"}, status: 400, code: mcp.UNSUPPORTED_PROTOCOL_VERSION},
 		{name: "a version that is none", body: ping, headers: []string{"Mcp-Protocol-Version", "latest"}, status: 400, code: mcp.UNSUPPORTED_PROTOCOL_VERSION},
 		{name: "a version to come", body: version("2099-01-01"), headers: []string{"Mcp-Protocol-Version", "2099-01-01", "Mcp-Method", "server/discover"}, status: 400, code: mcp.UNSUPPORTED_PROTOCOL_VERSION},
+
+		{name: "a method header nobody wants", body: ping, headers: []string{"Mcp-Method", "ping"}, status: 200},
+		{name: "a method header that differs", body: ping, headers: []string{"Mcp-Method", "subscriptions/listen"}, status: 400, code: mcp.HEADER_MISMATCH},
 
 		{name: "a forged session", body: ping, headers: []string{"Mcp-Session-Id", "no-such-session"}, status: 404, code: mcp.INVALID_REQUEST},
 		{name: "a session with one letter changed", body: ping, headers: []string{"Mcp-Session-Id", swapLetter(session, 4)}, status: 404, code: mcp.INVALID_REQUEST},

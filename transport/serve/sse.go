@@ -78,12 +78,14 @@ func (e *Endpoint) connect(w http.ResponseWriter, r *http.Request, p Principal) 
 	if err := out.event("endpoint", address); err != nil {
 		return
 	}
-	defer context.AfterFunc(e.ending, func() {
+	finish := func() {
 		c.close()
-		c.running.Wait() // they are answered first
+		c.running.Wait() // calls are answered first, also those that were told to end
 		writer.end()
-	})()
-	e.run(w, calls, writer)
+	}
+	defer context.AfterFunc(e.ending, finish)()
+	defer context.AfterFunc(calls, finish)()
+	e.run(w, writer)
 }
 
 // message takes one message of a client in; what there is to say comes on its stream.

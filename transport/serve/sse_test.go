@@ -221,6 +221,30 @@ func TestSSEEnd(t *testing.T) {
 	}
 }
 
+// Calls that the end of the process cuts short are still answered.
+func TestAbortedCallsAreAnswered(t *testing.T) {
+	began, ended := make(chan string), make(chan string, 2)
+	site := publish(t, held(began, ended, nil))
+	p := site.pair("alice")
+	p.introduce(`{}`)
+	p.send(202, callOf("1", "hold"))
+	<-began
+	answered := make(chan string)
+	go func() {
+		_, answer := site.send(callOf("1", "hold"))
+		answered <- resultText(answer)
+	}()
+	<-began
+	site.abort()
+	if answer := p.message(); resultText(answer) != "cancelled" {
+		t.Errorf("over SSE the call got %s", answer.Raw)
+	}
+	p.ended()
+	if got := <-answered; got != "cancelled" {
+		t.Errorf("over streamable HTTP the call got %q", got)
+	}
+}
+
 // A question that waits when the server ends keeps nobody.
 func TestEndEndsQuestions(t *testing.T) {
 	site := publish(t, func() *server.MCPServer { return asker(0) })

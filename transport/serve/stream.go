@@ -59,16 +59,16 @@ func (e *Endpoint) listen(w http.ResponseWriter, r *http.Request, p Principal) {
 		return
 	}
 	defer p.Server.UnregisterSession(ctx, s.id)
-	e.run(w, ctx, out)
+	defer context.AfterFunc(ctx, out.end)()
+	e.run(w, out)
 }
 
-// run writes a stream until ctx is done or the client does not read.
-func (e *Endpoint) run(w http.ResponseWriter, ctx context.Context, out *writer) {
+// run writes a stream until its end or until the client does not read.
+func (e *Endpoint) run(w http.ResponseWriter, out *writer) {
 	unhurried(w)
 	beats := time.NewTicker(e.Heartbeat)
 	defer beats.Stop()
 	out.beats = beats.C
-	defer context.AfterFunc(ctx, out.end)()
 	if err := out.out.(*response).open(); err != nil {
 		return
 	}
@@ -107,6 +107,7 @@ func (e *Endpoint) subscribe(w http.ResponseWriter, r *http.Request, p Principal
 	}
 	ctx, cancel := context.WithCancel(p.With(r.Context()))
 	defer cancel()
+	defer context.AfterFunc(e.ending, cancel)()
 	wire := newResponse(w, e.readTime)
 	wire.modern = true
 	out := newWriter(wire, 2, 16)
@@ -133,11 +134,11 @@ func (e *Endpoint) subscribe(w http.ResponseWriter, r *http.Request, p Principal
 		return
 	}
 	defer p.Server.UnregisterSession(ctx, s.id)
-	defer context.AfterFunc(e.ending, func() {
+	defer context.AfterFunc(ctx, func() {
 		out.write(answer)
-		cancel()
+		out.end()
 	})()
-	e.run(w, ctx, out)
+	e.run(w, out)
 }
 
 // grant lets mcp-go acknowledge the subscription and brings the answer that is to end
