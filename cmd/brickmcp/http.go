@@ -34,6 +34,7 @@ func (c *config) serveHTTP(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	sh.metrics = c.newMetrics()
 	defer func() { err = errors.Join(err, sh.close()) }()
 	who, place, err := c.users(sh)
 	if err != nil {
@@ -90,7 +91,7 @@ func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin n
 		guard.Address = realAddress
 	}
 	if admin != nil {
-		sh.count(who)
+		sh.metrics.Users(who.count)
 		guard.Refused = sh.metrics.Refused
 	}
 	endpoint := &serve.Endpoint{Auth: guard.Authenticator(who), Key: key, Log: sh.log}

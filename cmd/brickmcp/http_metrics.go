@@ -1,19 +1,17 @@
 package main
 
 import (
-	"brickmcp/catalog"
 	"brickmcp/tools"
 	"brickmcp/transport/metrics"
 	"brickmcp/transport/serve"
 )
 
-// count makes the counters of a server, which cost nothing where nobody reads them.
-func (sh *shared) count(who users) {
-	words := metrics.Vocabulary{Tools: []string{tools.WhoAmI().Name}, Reasons: serve.Reasons()}
-	for _, row := range catalog.All() {
-		words.Tools = append(words.Tools, row.Name)
+// newMetrics are the counters of a server. Where nobody reads them there are none.
+func (c *config) newMetrics() *metrics.Metrics {
+	if c.adminListen == "" {
+		return nil
 	}
-	sh.metrics = metrics.New(words)
-	sh.metrics.Build(version)
-	sh.metrics.Users(who.count)
+	m := metrics.New(metrics.Vocabulary{Tools: tools.Names(), Outcomes: tools.Outcomes(), Reasons: serve.Reasons()})
+	m.Build(version)
+	return m
 }

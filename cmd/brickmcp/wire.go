@@ -154,6 +154,9 @@ func (sh *shared) app(spaces []*workspace, stateDir string) *app {
 	if sh.policy != nil {
 		config.Policies = sh.policy
 	}
+	if sh.metrics != nil {
+		config.Observe = sh.metrics.Call
+	}
 	a.tools = tools.New(config)
 	a.close = func() error {
 		a.tools.Close()
