@@ -89,6 +89,7 @@ func TestRefusals(t *testing.T) {
 		{"cursor", "{\n  \"a\": " + "hushofanotherserver" + "\n}", []string{"line 2", "invalid value"}},
 		{"cursor", "{\n  \"a\": 1\n  \"b\": 2}", []string{"line 3", "invalid character"}},
 		{"cursor", "{\"a\": 1", []string{"line 1", "unexpected EOF"}},
+		{"cursor", "\n{\"a\":" + strings.Repeat("[", 10_000_000), []string{"line 2", "nested more than 10000 deep"}},
 		{"cursor", "\n\n[]", []string{"line 3", "an object"}},
 		{"cursor", "{\n\"mcpServers\": []\n}", []string{"line 2", `"mcpServers" has to be an object`}},
 		{"vscode", "{\"servers\": {},\n\"servers\": {}\n}", []string{"line 2", `"servers" is there twice`}},
@@ -119,12 +120,12 @@ func TestRefusals(t *testing.T) {
 		store(t, m.local(path), c.text)
 		_, err = Put(m, client(t, c.id), plainEntry)
 		if err == nil {
-			t.Errorf("%q is taken", c.text)
+			t.Errorf("%.1000q is taken", c.text)
 			continue
 		}
 		for _, part := range append(c.want, path, "nothing was written") {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%q: %v\nwant it to say %q", c.text, err, part)
+				t.Errorf("%.1000q: %v\nwant it to say %q", c.text, err, part)
 			}
 		}
 		if strings.Contains(err.Error(), "hush") {

@@ -31,6 +31,9 @@ type document struct {
 }
 
 func (f jsonForm) read(text []byte) (*document, error) {
+	if deep := deepest(text); deep >= 0 {
+		return nil, problemf(deep, "it is nested more than %d deep", maxDepth)
+	}
 	root, err := hujson.Parse(text)
 	if err != nil {
 		return nil, brokenJSON(err, text)
@@ -55,6 +58,27 @@ func (f jsonForm) read(text []byte) (*document, error) {
 		return d, err
 	}
 	return d, f.starts(d.entry)
+}
+
+// maxDepth keeps the parser, which calls itself, off the end of the stack.
+const maxDepth = 10000
+
+// deepest is where a text goes deeper than that; -1: nowhere.
+func deepest(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); {
+		switch text[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		if depth > maxDepth {
+			return i
+		}
+		i, _ = token(text, i, false)
+	}
+	return -1
 }
 
 // starts refuses an entry that brickmcp install does not write: one that starts no
