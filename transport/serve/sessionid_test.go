@@ -57,6 +57,7 @@ func TestGrantOfAnother(t *testing.T) {
 		now  time.Time
 	}{
 		"another user":         {testKey, "bob", id, issued},
+		"a user like her":      {testKey, "alicf", id, issued},
 		"no user":              {testKey, "", id, issued},
 		"another key":          {bytes.Repeat([]byte("k"), 32), "alice", id, issued},
 		"30 days and a second": {testKey, "alice", id, issued.Add(sessionAge + time.Second)},
