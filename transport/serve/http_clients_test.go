@@ -176,6 +176,7 @@ func TestClientOfTheLibrary(t *testing.T) {
 				} else {
 					options := []transport.StreamableHTTPCOption{transport.WithHTTPBasicClient(asUser("alice").client()), transport.WithHTTPLogger(slog.New(slog.DiscardHandler))}
 					if version < mcp.ProtocolVersion20260728 {
+						//lint:ignore SA1019 clients of before 2026-07-28 listen so
 						options = append(options, transport.WithContinuousListening())
 					}
 					wire, err = transport.NewStreamableHTTP(site.url+"/mcp", options...)
