@@ -45,7 +45,7 @@ func TestPlaces(t *testing.T) {
 		{"claude-desktop", "windows", "", "", packages + `\Claude_left\LocalCache`, `C:\Users\Ana\AppData\Roaming\Claude\claude_desktop_config.json`},
 		{"claude-code", "linux", "CLAUDE_CONFIG_DIR", "/home/ana/.claude-work", "", "/home/ana/.claude-work/.claude.json"},
 		{"vscode", "linux", "XDG_CONFIG_HOME", "/cfg", "", "/cfg/Code/User/mcp.json"},
-		{"vscode", "windows", "VSCODE_PORTABLE", `D:\code\data`, "", `D:\code\data\user-data\User\mcp.json`},
+		{"vscode", "windows", "VSCODE_PORTABLE", `D:\code\data`, `D:\code\data\user-data\User`, `D:\code\data\user-data\User\mcp.json`},
 		{"windsurf", "linux", "", "", "/home/ana/.config/devin", "/home/ana/.config/devin/mcp_config.json"},
 		{"windsurf", "windows", "", "", `C:\Users\Ana\AppData\Roaming\devin`, `C:\Users\Ana\AppData\Roaming\devin\mcp_config.json`},
 		{"codex", "darwin", "CODEX_HOME", "/opt/codex", "", "/opt/codex/config.toml"},

@@ -15,23 +15,87 @@ type Machine struct {
 	Root   string // for tests of other systems: stands for / and for every drive
 }
 
-// config is the file that the client reads: of its places the first one whose
-// directory is there, else the last.
+// config is the file that the client reads.
 func (m Machine) config(c *Client) (string, error) {
-	home := m.Getenv("HOME")
-	if m.OS == "windows" {
-		home = m.Getenv("USERPROFILE")
+	home, places := m.Getenv("HOME"), c.places
+	switch {
+	case m.OS == "windows":
+		if home = m.Getenv("USERPROFILE"); c.windows != nil {
+			places = c.windows
+		}
+	case m.OS == "darwin" && c.darwin != nil:
+		places = c.darwin
 	}
 	if home == "" {
 		return "", errors.New("the home directory is not known: set HOME (on Windows USERPROFILE)")
 	}
-	places := c.files(m, home)
-	for _, path := range places {
-		if _, err := os.Stat(filepath.Dir(m.local(path))); err == nil {
-			return path, nil
+	last := ""
+	for _, place := range places {
+		for _, last = range m.expand(place, home) {
+			if _, err := os.Stat(filepath.Dir(m.local(last))); err == nil {
+				return last, nil
+			}
 		}
 	}
-	return places[len(places)-1], nil
+	return last, nil
+}
+
+// below is what a variable stands for that is not set: a directory below the home
+// directory. Others stand for nothing.
+func below(variable string) (dir string, ok bool) {
+	switch variable {
+	case "XDG_CONFIG_HOME":
+		return "/.config", true
+	case "APPDATA":
+		return "/AppData/Roaming", true
+	case "LOCALAPPDATA":
+		return "/AppData/Local", true
+	case "CODEX_HOME":
+		return "/.codex", true
+	case "CLAUDE_CONFIG_DIR", "GEMINI_CLI_HOME":
+		return "", true
+	}
+	return "", false
+}
+
+// expand makes paths of a place: ~ is the home directory, $NAME at the start a variable,
+// and NAME_* any directory whose name starts so. On Windows / becomes \.
+func (m Machine) expand(place, home string) []string {
+	first, rest, _ := strings.Cut(place, "/")
+	if name, ok := strings.CutPrefix(first, "$"); ok {
+		dir, ok := below(name)
+		home += m.system(dir)
+		if value := m.Getenv(name); value != "" {
+			home = value
+		} else if !ok {
+			return nil
+		}
+	}
+	path := home + m.system("/"+rest)
+	before, after, several := strings.Cut(path, "*")
+	if !several {
+		return []string{path}
+	}
+	parent := before[:strings.LastIndexAny(before, `/\`)]
+	entries, err := os.ReadDir(m.local(parent))
+	if err != nil {
+		return nil // it is not there
+	}
+	var all []string
+	for _, e := range entries {
+		if dir := parent + m.system("/"+e.Name()); strings.HasPrefix(dir, before) {
+			all = append(all, dir+after)
+		}
+	}
+	return all
+}
+
+// system writes a path as that system does.
+func (m Machine) system(path string) string {
+	if m.OS == "windows" {
+		return strings.ReplaceAll(path, "/", `\`)
+	}
+	return path
 }
 
 // local is the path to open for one that the person knows.
@@ -46,46 +110,4 @@ func (m Machine) local(path string) string {
 		path = strings.ReplaceAll(path, `\`, "/")
 	}
 	return filepath.Join(m.Root, path)
-}
-
-// join joins paths of that system, which is another one in tests.
-func (m Machine) join(parts ...string) string {
-	if m.OS == "windows" {
-		return strings.Join(parts, `\`)
-	}
-	return strings.Join(parts, "/")
-}
-
-func (m Machine) env(name, otherwise string) string {
-	if value := m.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
-}
-
-func (m Machine) xdgConfig(home string) string {
-	return m.env("XDG_CONFIG_HOME", m.join(home, ".config"))
-}
-
-func (m Machine) appData(home string) string {
-	return m.env("APPDATA", m.join(home, "AppData", "Roaming"))
-}
-
-func (m Machine) localAppData(home string) string {
-	return m.env("LOCALAPPDATA", m.join(home, "AppData", "Local"))
-}
-
-// subdirectories are the names in dir that begin with prefix.
-func (m Machine) subdirectories(dir, prefix string) []string {
-	entries, err := os.ReadDir(m.local(dir))
-	if err != nil {
-		return nil // it is not there
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
-			names = append(names, e.Name())
-		}
-	}
-	return names
 }
