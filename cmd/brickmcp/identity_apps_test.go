@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,5 +209,33 @@ func TestAppsReleasesRequests(t *testing.T) {
 		if one.requests != 0 {
 			t.Errorf("%d requests of a user are still under way", one.requests)
 		}
+	}
+}
+
+// A restart changes nothing for anybody: what was begun goes on, for its user alone.
+func TestAppsRestart(t *testing.T) {
+	host, _ := numberedWorkspace(t, nil)
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policy, []byte("default: full\ntools: {jobs_delete: confirm}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := appEnv(t, host)
+	before := overHTTP(t, env, "--identity", "apps", "--policy", policy)
+	var users [2]*isolatedUser
+	for i := range users {
+		users[i] = &isolatedUser{httpClient: asUser(t, before.url, sandbox.NumberedToken(i+1)), n: i + 1}
+		users[i].work()
+	}
+	if err := before.stop(); err != nil {
+		t.Fatal(err)
+	}
+	after := overHTTP(t, env, "--identity", "apps", "--policy", policy)
+	for _, u := range users {
+		u.url = after.url
+	}
+	left := *users[1]
+	users[0].pry(&left)
+	for _, u := range users {
+		u.finish()
 	}
 }
