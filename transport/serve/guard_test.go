@@ -204,6 +204,8 @@ func TestBodiesAreBounded(t *testing.T) {
 		t.Errorf("as long as allowed: %d", w.Code)
 	}
 	mustRefuse(t, do(h, post(strings.Repeat(" ", 1001))), http.StatusRequestEntityTooLarge)
+	deaf := guard.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was reached") }))
+	mustRefuse(t, do(deaf, post(strings.Repeat(" ", 1001))), http.StatusRequestEntityTooLarge)
 	chunked := post(strings.Repeat(" ", 1001))
 	chunked.ContentLength = -1
 	mustRefuse(t, do(h, chunked), http.StatusRequestEntityTooLarge)

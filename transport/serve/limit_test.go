@@ -142,7 +142,7 @@ func TestCallsOfAllAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var reasons []string
-		guard := &Guard{Limits: Limits{Calls: 3}, Refused: func(reason string) { reasons = append(reasons, reason) }}
+		guard := &Guard{Limits: Limits{Calls: 3, UserCalls: 1}, Refused: func(reason string) { reasons = append(reasons, reason) }}
 		h, _ := guarded(guard, func(*http.Request) { <-release })
 		running := hold(h, 3, func(i int) *http.Request { return of("user-" + strconv.Itoa(i)) })
 		w := do(h, of("ann"))
