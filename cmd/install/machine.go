@@ -71,10 +71,10 @@ func (m Machine) expand(place, home string) []string {
 			return nil
 		}
 	}
-	path := home + m.system("/"+rest)
-	before, after, several := strings.Cut(path, "*")
+	before, after, several := strings.Cut(m.system("/"+rest), "*")
+	before = home + before
 	if !several {
-		return []string{path}
+		return []string{before}
 	}
 	parent := before[:strings.LastIndexAny(before, `/\`)]
 	entries, err := os.ReadDir(m.local(parent))
