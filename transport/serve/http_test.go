@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -68,7 +69,8 @@ type site struct {
 	*Endpoint
 	users *crowd
 	url   string
-	abort func() // ends the context of all requests, as a server does that has to end
+	web   *http.Client // nil: the default one
+	abort func()       // ends the context of all requests, as a server does that has to end
 }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
@@ -135,7 +137,7 @@ func (s *site) newRequest(ctx context.Context, method, path, body string, header
 	return req
 }
 
-func (s *site) client() *http.Client { return http.DefaultClient }
+func (s *site) client() *http.Client { return cmp.Or(s.web, http.DefaultClient) }
 
 // request is the response to a request.
 func (s *site) request(ctx context.Context, method, path, body string, headers ...string) *http.Response {
