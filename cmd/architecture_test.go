@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"tools/runs":                    {"catalog"},
 	"tools/audit":                   {},
 	"tools/sqlguard":                {},
+	"transport/metrics":             {},
 	"transport/serve":               {},
 	"transport/rest":                {"catalog"},
 	"transport/otlp":                {},
@@ -29,7 +30,9 @@ var allowed = map[string][]string{
 	"transport/sandbox":             {"transport/sandbox/engine"},
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
-	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
+	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/metrics", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox", "cmd/install"},
+	"cmd/install":                   {},
+	"cmd/npm":                       {},
 	"cmd/gen":                       {"catalog", "tools", "tools/policy"},
 }
 
@@ -38,7 +41,7 @@ var reserved = map[string][]string{
 	"net/http": {
 		"catalog",    // http.Header in Call and Answer only; see TestCatalogIsQuiet
 		"tools/runs", // likewise, for http.Header and the names of statuses
-		"auth", "tools", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
+		"auth", "tools", "transport/serve", "transport/metrics", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
 	},
 	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "transport/managed", "transport/sandbox", "cmd/brickmcp", "cmd/gen"},
 	"github.com/mark3labs/mcp-go/server": {"tools", "transport/serve", "transport/sandbox"}, // the sandbox hosts servers
