@@ -27,7 +27,7 @@ func whole(t *testing.T, build func() *server.MCPServer, drain time.Duration) (s
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- (&HTTP{Handler: g.Wrap(mux), Listener: listener, Ending: e.End, Drain: drain}).Run(ctx)
+		ended <- (&HTTP{Handler: g.Wrap(mux), Listener: listener, Ending: e.End, Drain: drain, times: times{abort: time.Minute}}).Run(ctx)
 	}()
 	t.Cleanup(func() {
 		u.mu.Lock()

@@ -168,8 +168,8 @@ func TestHTTPClientThatDoesNotRead(t *testing.T) {
 		})
 		return srv
 	}
-	impatient := func(e *Endpoint) { e.readTime = 20 * time.Millisecond }
-	dial := func(site *site) net.Conn {
+	impatient := func(e *Endpoint) { e.readTime = 2 * time.Second } // above what a loaded machine takes to write
+	dial := func(t *testing.T, site *site) net.Conn {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -181,14 +181,16 @@ func TestHTTPClientThatDoesNotRead(t *testing.T) {
 		return conn
 	}
 	t.Run("a call", func(t *testing.T) {
+		t.Parallel()
 		site := publish(t, build, impatient)
 		body := callOf("1", "flood")
-		fmt.Fprintf(dial(site), "POST /mcp HTTP/1.1\r\nHost: x\r\nUser: alice\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		fmt.Fprintf(dial(t, site), "POST /mcp HTTP/1.1\r\nHost: x\r\nUser: alice\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		<-over
 	})
 	t.Run("a stream", func(t *testing.T) {
+		t.Parallel()
 		site := publish(t, build, impatient)
-		fmt.Fprintf(dial(site), "GET /mcp HTTP/1.1\r\nHost: x\r\nUser: alice\r\nMcp-Session-Id: %s\r\n\r\n", site.initialize(`{}`))
+		fmt.Fprintf(dial(t, site), "GET /mcp HTTP/1.1\r\nHost: x\r\nUser: alice\r\nMcp-Session-Id: %s\r\n\r\n", site.initialize(`{}`))
 		open := func() int { site.mu.Lock(); defer site.mu.Unlock(); return len(site.streams) }
 		within(t, "it listens", func() bool { return open() == 1 })
 		within(t, "it is given up", func() bool {
@@ -197,8 +199,9 @@ func TestHTTPClientThatDoesNotRead(t *testing.T) {
 		})
 	})
 	t.Run("a session over SSE", func(t *testing.T) {
+		t.Parallel()
 		site := publish(t, build, impatient)
-		conn := dial(site)
+		conn := dial(t, site)
 		fmt.Fprint(conn, "GET /sse HTTP/1.1\r\nHost: x\r\nUser: alice\r\n\r\n")
 		buffer := make([]byte, 1<<10) // the address, and no more
 		var got string
