@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"brickmcp/tools"
+	"brickmcp/transport/rest"
 	"brickmcp/transport/serve"
 
 	"go.uber.org/zap"
@@ -81,7 +82,7 @@ func (c *config) users(sh *shared) (who users, place string, err error) {
 
 // httpServer puts the parts together: guard, then authentication, then MCP.
 func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin net.Listener) *serve.HTTP {
-	guard := &serve.Guard{Hosts: c.allowHosts, Origins: c.allowOrigins, QuickAuth: c.identity == identityLocal, Log: sh.log}
+	guard := &serve.Guard{Hosts: c.allowHosts, Origins: c.allowOrigins, Limits: limits(sh.rateLimit), QuickAuth: c.identity == identityLocal, Log: sh.log}
 	if c.identity == identityApps {
 		// Requests come through the platform's proxy, which knows for which host they
 		// are and from whom. No page can forge the token that it adds.
@@ -122,6 +123,20 @@ func (c *config) httpServer(sh *shared, who users, key []byte, listener, admin n
 		server.Admin, server.AdminListener, server.Refused = sh.metrics.Handler(), admin, sh.metrics.Refused
 	}
 	return server
+}
+
+// limits are what one user, and all at once, may ask of this server. Whoever lifts the
+// limits towards the workspace means these, too.
+func limits(towards rest.RateLimit) serve.Limits {
+	lifted := serve.Limits{UserRate: -1, UserCalls: -1, UserStreams: -1, Calls: -1}
+	switch n := towards.PerSecond(); {
+	case n < 0:
+		return lifted
+	case n > 100: // more than a user has by default
+		lifted.UserRate, lifted.UserBurst = float64(n), 2*n
+		return lifted
+	}
+	return serve.Limits{}
 }
 
 // realAddress is who sent a request, as the proxy of Databricks Apps says it

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"brickmcp/transport/rest"
+	"brickmcp/transport/serve"
 )
 
 // Every refusal says why, and what to give instead.
@@ -104,5 +107,23 @@ func TestServingDefaults(t *testing.T) {
 				t.Errorf("listens on %s and %s, drains for %v", config.listen, config.adminListen, config.drain)
 			}
 		})
+	}
+}
+
+func TestRateLimitLiftsThoseOfTheServer(t *testing.T) {
+	for given, want := range map[string]serve.Limits{
+		"":           {},
+		"documented": {},
+		"20":         {}, // towards the workspace alone
+		"off":        {UserRate: -1, UserCalls: -1, UserStreams: -1, Calls: -1},
+		"5000":       {UserRate: 5000, UserBurst: 10000, UserCalls: -1, UserStreams: -1, Calls: -1},
+	} {
+		limit, err := rest.ParseRateLimit(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := limits(limit); got != want {
+			t.Errorf("--rate-limit %s: %+v, want %+v", given, got, want)
+		}
 	}
 }

@@ -91,6 +91,9 @@ func (u *upstream) get() (*managed.Client, error) {
 	}
 	if u.server.Path() == "" { // an app: what is for the workspace is not for its host
 		config.Headers, config.WorkspaceID = nil, ""
+		if u.w.forwarded { // nor does it say whether the workspace takes the user's token
+			config.Invalidate = nil
+		}
 	}
 	if u.server.Genie() {
 		config.Timeout = managed.GenieTime
