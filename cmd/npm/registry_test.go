@@ -76,7 +76,8 @@ type registry struct {
 func newRegistry(t *testing.T, packages map[string]tarball) *registry {
 	t.Helper()
 	r := &registry{packages: packages}
-	r.Server = httptest.NewServer(r)
+	r.Server = httptest.NewUnstartedServer(r) // its handlers look at r
+	r.Start()
 	t.Cleanup(r.Close)
 	return r
 }
