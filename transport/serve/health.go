@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -52,8 +51,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Body != http.NoBody {
-		_ = control.SetReadDeadline(time.Now().Add(f.body)) // every connection of ours has deadlines
-		r.Body = &timedBody{ReadCloser: r.Body, control: control}
+		// Until the body is read: net/http lifts the deadline then, to hear of a client that
+		// leaves. Every connection of ours has deadlines.
+		_ = control.SetReadDeadline(time.Now().Add(f.body))
 	}
 	f.next.ServeHTTP(w, r)
 }
@@ -98,20 +98,4 @@ func health(w http.ResponseWriter, r *http.Request, status int) {
 	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, word) // whoever asked may have left
-}
-
-// timedBody is a body that was given some time. When it is read the time is over, or
-// the deadline would end what runs on: net/http goes on reading, to hear of a client
-// that leaves.
-type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
