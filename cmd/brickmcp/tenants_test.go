@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -324,4 +328,42 @@ func TestTokenQuestionsAreBounded(t *testing.T) {
 			t.Errorf("%d were told to come again, %d were served", late.Load(), served.Load())
 		}
 	})
+}
+
+// What whoami says under a policy that cannot be used is over with the policy, and is
+// not written into what all answers share.
+func TestWhoAmIAfterThePolicyIsMended(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("default: nonsense\n")
+	env := map[string]string{"XDG_STATE_HOME": t.TempDir()}
+	c := newConfig(func(name string) string { return env[name] }, strings.NewReader(""), io.Discard, io.Discard)
+	newRoot(c) // sets the defaults
+	c.sandbox, c.policy = true, path
+	a, err := c.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	level := func() string {
+		t.Helper()
+		who, err := a.workspace.who(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		who.under(a.policy, "")
+		return who.Access["jobs"].Level
+	}
+	if got := level(); got != "off" {
+		t.Errorf("under a policy that cannot be used: %s", got)
+	}
+	write("default: full\n")
+	if got := level(); got != "full" {
+		t.Errorf("after it was mended: %s", got)
+	}
 }
