@@ -30,11 +30,15 @@ var allowed = map[string][]string{
 	"transport/sandbox":             {"transport/sandbox/engine"},
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
-	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/metrics", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox", "cmd/install"},
+	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/metrics", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox", "cmd/install", fixtures},
 	"cmd/install":                   {},
 	"cmd/npm":                       {},
 	"cmd/gen":                       {"catalog", "tools", "tools/policy"},
 }
+
+// fixtures are those of the conformance suite, in a build of their own: see
+// TestFixturesStayOut in cmd/brickmcp.
+const fixtures = "testdata/conformance"
 
 // reserved are imports that only the named packages may have.
 var reserved = map[string][]string{

@@ -41,6 +41,7 @@ func (c *config) serveHTTP(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	who = withFixtures(who, c, sh.log)
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(farewell, c.drain))
 		defer cancel()
