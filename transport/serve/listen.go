@@ -74,7 +74,8 @@ func (h *HTTP) Run(ctx context.Context) error {
 	defer abort()
 	front := &front{next: h.Handler, ready: h.Ready, log: h.Log, body: t.body}
 	listener := newCapped(h.Listener, cmp.Or(h.Connections, DefaultConnections), t.write, h.Refused)
-	server := h.server(requests, front, t)
+	server, unused := h.server(requests, front, t), &unused{}
+	server.ConnState = unused.watch
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(listener) }()
 	serving := 1
@@ -102,6 +103,8 @@ func (h *HTTP) Run(ctx context.Context) error {
 	for until := time.Now().Add(t.lull); listener.open.Load() > 0 && time.Now().Before(until); {
 		time.Sleep(min(t.lull, 5*time.Millisecond))
 	}
+	closing := time.AfterFunc(t.lull, unused.close)
+	defer closing.Stop()
 	if !h.shutDown(server, cmp.Or(h.Drain, DefaultHTTPDrain)) {
 		h.Log.Info("ending the requests that are still running")
 		abort()

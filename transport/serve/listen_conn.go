@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,4 +118,33 @@ func (c *watched) CloseWrite() error {
 func (c *watched) Close() error {
 	c.closed()
 	return c.Conn.Close()
+}
+
+// unused are connections that have brought no request yet. Clients open some in
+// advance, and at its end net/http would wait 5 s for what they may bring.
+type unused struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// watch is a http.Server's ConnState.
+func (u *unused) watch(conn net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.conns, conn)
+		return
+	}
+	if u.conns == nil {
+		u.conns = make(map[net.Conn]struct{})
+	}
+	u.conns[conn] = struct{}{}
+}
+
+func (u *unused) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for conn := range u.conns {
+		_ = conn.Close()
+	}
 }
