@@ -9,7 +9,7 @@ func agentRows() []*Row {
 	return []*Row{
 		&DeployAgent.Row, &ListAgents.Row, &GetAgent.Row, &DeleteAgent.Row, &QueryAgent.Row, &GiveFeedback.Row, &ReadAgentLogs.Row,
 		&UpdateEndpointConfig.Row, &UpdateEndpointTags.Row, &UpdateEndpointDescription.Row, &UpdateEndpointBudget.Row, &UpdateEndpointPermissions.Row,
-		&GetBuildLogs.Row, &GetServerLogs.Row, &QueryServedModel.Row, &GetModelVersion.Row, &GetMLflowRun.Row,
+		&GetBuildLogs.Row, &GetServerLogs.Row, &QueryServedModel.Row, &GetModelVersion.Row, &ListModelVersions.Row, &GetMLflowRun.Row,
 		&AssessTrace.Row, &AssessLocatedTrace.Row,
 	}
 }
@@ -42,6 +42,7 @@ type DeployAgentRequest struct {
 	UsagePolicyID      string   `json:"usage_policy_id,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Usage policy"`
 	InstanceProfileArn string   `json:"instance_profile_arn,omitempty" in:"local" jsonschema:"-" jsonschema_description:"AWS"`
 	InferenceTables    *bool    `json:"inference_tables,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Default true"`
+	DeployFeedback     *bool    `json:"deploy_feedback_model,omitempty" in:"local" jsonschema:"-" jsonschema_description:"If the schema has one"`
 	Forced
 }
 
@@ -186,6 +187,7 @@ type ReadAgentLogsRequest struct {
 	Kind         string `json:"kind,omitempty" in:"local" jsonschema:"enum=requests,enum=assessments,enum=trace" jsonschema_description:"Default requests"`
 	RequestID    string `json:"request_id,omitempty" in:"local" check:"maxLength=200" jsonschema_description:"Of one"`
 	Since        string `json:"since,omitempty" in:"local" jsonschema_description:"Day or time; default 7 days"`
+	Until        string `json:"until,omitempty" in:"local" jsonschema:"-" jsonschema_description:"Before a time"`
 	MinStatus    int64  `json:"min_status,omitempty" in:"local" check:"minimum=100,maximum=599" jsonschema_description:"400: errors"`
 	RowLimit     int64  `json:"row_limit,omitempty" in:"local" check:"minimum=1,maximum=1000" jsonschema_description:"Default 50"`
 	WarehouseID  string `json:"warehouse_id,omitempty" in:"local" jsonschema_description:"Or picked"`

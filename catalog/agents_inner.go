@@ -124,6 +124,27 @@ var GetModelVersion = Define[GetModelVersionRequest, ModelVersion](Row{
 	Needs: "EXECUTE on the model, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "version {version} of model {full_name}",
 })
 
+// ListModelVersionsRequest names a registered model.
+type ListModelVersionsRequest struct {
+	FullName   string `json:"full_name" jsonschema_description:"catalog.schema.model"`
+	MaxResults int64  `json:"max_results,omitempty" jsonschema_description:"Page size"`
+}
+
+// ModelVersionList is a page of versions, in no order.
+type ModelVersionList struct {
+	Versions []struct {
+		Version ID     `json:"version"`
+		Status  string `json:"status"`
+	} `json:"model_versions"`
+}
+
+// ListModelVersions lists the versions of a registered model.
+var ListModelVersions = Define[ListModelVersionsRequest, ModelVersionList](Row{
+	Name: "agents_list_model_versions", Group: Agents, Effect: Read, Inner: true,
+	Method: "GET", Path: "/api/2.1/unity-catalog/models/{full_name}/versions",
+	Needs: "EXECUTE on the model, USE SCHEMA on its schema and USE CATALOG on its catalog", Object: "model {full_name}",
+})
+
 // GetMLflowRunRequest names a run.
 type GetMLflowRunRequest struct {
 	RunID string `json:"run_id" jsonschema_description:"Run"`

@@ -1,5 +1,11 @@
 package catalog
 
+import "errors"
+
+// ErrSignInElsewhere is the cause of an error whose sign-in is to a service behind the
+// workspace, such as that of a connection, and not to the workspace.
+var ErrSignInElsewhere = errors.New("the sign-in is to a service behind the workspace")
+
 // managedRows find the MCP servers that a workspace has. None is a tool: what they
 // find is for the person who sets this server up.
 func managedRows() []*Row {
@@ -18,6 +24,7 @@ var ListMCPServices = Define[MCPServicesRequest, struct {
 		Name    string `json:"name"`
 		Comment string `json:"comment"`
 	} `json:"mcp_services"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_services", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/mcp-services", Items: "mcp_services", Paging: WholeList,
@@ -31,6 +38,7 @@ var ListConnections = Define[struct{}, struct {
 		Comment string            `json:"comment"`
 		Options map[string]string `json:"options"`
 	} `json:"connections"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_connections", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/connections", Items: "connections", Paging: WholeList,
@@ -42,6 +50,7 @@ var ListSearchEndpoints = Define[struct{}, struct {
 	Endpoints []struct {
 		Name string `json:"name"`
 	} `json:"endpoints"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_search_endpoints", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.0/vector-search/endpoints", Items: "endpoints", Paging: WholeList,
@@ -59,6 +68,7 @@ var ListSearchIndexes = Define[SearchIndexesRequest, struct {
 		Name      string `json:"name"`
 		IndexType string `json:"index_type"`
 	} `json:"vector_indexes"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_search_indexes", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.0/vector-search/indexes", Items: "vector_indexes", Paging: WholeList,
@@ -76,6 +86,7 @@ var ListFunctions = Define[FunctionsRequest, struct {
 	Functions []struct {
 		Name string `json:"name"`
 	} `json:"functions"`
+	NextPageToken string `json:"next_page_token"`
 }](Row{
 	Name: "managed_list_functions", Group: Managed, Effect: Read, Inner: true,
 	Method: "GET", Path: "/api/2.1/unity-catalog/functions", Items: "functions", Paging: WholeList,

@@ -49,6 +49,7 @@ type GenieAttachment struct {
 		Description string `json:"description"`
 		Query       string `json:"query"`
 		StatementID string `json:"statement_id"`
+		Parameters  Raw    `json:"parameters"` // [{keyword, sql_type, value}] of the query's markers
 		Metadata    *struct {
 			RowCount    int64 `json:"row_count"`
 			IsTruncated bool  `json:"is_truncated"`

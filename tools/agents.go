@@ -141,10 +141,10 @@ func (s *Server) deleteAgent(ctx context.Context, call *catalog.Call) ([]byte, e
 		return nil, isUpdating(call, e)
 	}
 	heir := highest(stays, goes.model)
-	if err := s.configure(ctx, call, e, stays, heir.name, nil); err != nil {
+	if err := s.configure(ctx, call, e, stays, heir.name); err != nil {
 		return nil, err
 	}
-	return deletedAgent(name, goes.name, e.routes(), routesTo(stays, heir.name, "")), nil
+	return deletedAgent(name, goes.name, e.routes(), routesTo(stays, heir.name)), nil
 }
 
 // deletedAgent says what went. Without routes behind it, that was all.
@@ -240,11 +240,11 @@ func (e entity) input() string {
 	return string(o.bytes())
 }
 
-// configure sends a configuration of the entities that stay and, perhaps, a new one.
+// configure sends a configuration of the entities that stay and, perhaps, new ones.
 // All traffic goes to one of them; the others stay at 0.
-func (s *Server) configure(ctx context.Context, call *catalog.Call, e endpoint, stays []entity, to string, added []byte) error {
-	inputs := make([]string, 0, len(stays)+1)
-	routes := make([]string, 0, len(stays)+1)
+func (s *Server) configure(ctx context.Context, call *catalog.Call, e endpoint, stays []entity, to string, added ...addition) error {
+	inputs := make([]string, 0, len(stays)+len(added))
+	routes := make([]string, 0, len(stays)+len(added))
 	route := func(name string) {
 		var o object
 		o.text("served_model_name", name)
@@ -259,9 +259,9 @@ func (s *Server) configure(ctx context.Context, call *catalog.Call, e endpoint, 
 		inputs = append(inputs, one.input())
 		route(one.name)
 	}
-	if added != nil {
-		inputs = append(inputs, string(added))
-		route(to)
+	for _, one := range added {
+		inputs = append(inputs, string(one.config))
+		route(one.name)
 	}
 	var args object
 	args.text("endpoint_name", e.name())
@@ -287,14 +287,14 @@ func (s *Server) configure(ctx context.Context, call *catalog.Call, e endpoint, 
 }
 
 // routesTo is the traffic after such a configuration, as JSON.
-func routesTo(stays []entity, to, added string) string {
+func routesTo(stays []entity, to string, added ...addition) string {
 	var o object
-	names := make([]string, 0, len(stays)+1)
+	names := make([]string, 0, len(stays)+len(added))
 	for _, one := range stays {
 		names = append(names, one.name)
 	}
-	if added != "" {
-		names = append(names, added)
+	for _, one := range added {
+		names = append(names, one.name)
 	}
 	for _, name := range names {
 		share := int64(0)

@@ -35,6 +35,7 @@ type deployment struct {
 	experiment            string // "": none
 	existing              *endpoint
 	prefix                string // of the inference tables made; "": none
+	feedback              string // version of the feedback model that joins; "": none
 	notes                 []string
 }
 
@@ -89,8 +90,8 @@ func (d *deployment) prepare(ctx context.Context) error {
 	if rules := rulesOf(ctx); rules != nil && !d.given && rules.Minds(policy.Object{Scope: catalog.ScopeAgents, ID: d.name}) {
 		return d.refuse(catalog.Denied, fmt.Sprintf("it would go to endpoint %s, on which the policy has a say", d.name), "Call again with endpoint_name="+d.name+", so that the policy can decide.")
 	}
-	if d.existing == nil {
-		return nil
+	if err := d.checkFeedback(ctx); err != nil || d.existing == nil {
+		return err
 	}
 	return d.checkEndpoint()
 }
@@ -229,7 +230,7 @@ func (d *deployment) checkEndpoint() error {
 	if d.existing.updating() {
 		return isUpdating(d.call, *d.existing)
 	}
-	if n := len(d.existing.served()); n >= maxServed {
+	if n := len(d.existing.served()); n+len(d.additions()) > maxServed {
 		return d.refuse(catalog.Conflict, fmt.Sprintf("endpoint %s has %d served entities, the most it takes", d.name, n), "Remove a version that is not needed any more with agents_delete.")
 	}
 	return nil
@@ -293,11 +294,14 @@ func (d *deployment) create(ctx context.Context) (endpoint, error) {
 	if text := d.text("description"); text != "" {
 		o.text("description", text)
 	}
-	var config, route object
-	config.raw("served_entities", "["+string(d.entity())+"]")
-	route.text("served_model_name", d.served)
-	route.integer("traffic_percentage", 100)
-	config.raw("traffic_config", `{"routes":[`+string(route.bytes())+`]}`)
+	var config object
+	additions := d.additions()
+	var entities []string
+	for _, one := range additions {
+		entities = append(entities, string(one.config))
+	}
+	config.raw("served_entities", "["+strings.Join(entities, ",")+"]")
+	config.raw("traffic_config", `{"routes":`+routesOfNew(additions)+`}`)
 	o.raw("config", string(config.bytes()))
 	if logs, given := argument[bool](d.call, "inference_tables"); logs || !given {
 		if err := d.choosePrefix(ctx); err != nil {
@@ -352,9 +356,10 @@ func (d *deployment) choosePrefix(ctx context.Context) error {
 // update adds the version to the endpoint, and then what else was asked for: that
 // may fail by itself, with the version under way.
 func (d *deployment) update(ctx context.Context) error {
-	if err := d.s.configure(ctx, d.call, *d.existing, d.existing.served(), d.served, d.entity()); err != nil {
+	if err := d.s.configure(ctx, d.call, *d.existing, d.existing.served(), d.served, d.additions()...); err != nil {
 		return err
 	}
+	d.noteTables()
 	try := func(what string, row *catalog.Row, args object) {
 		call, err := row.Bind(args.bytes())
 		if err == nil {

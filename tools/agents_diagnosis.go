@@ -19,6 +19,7 @@ var dependencies = []struct {
 	{[]string{"warehouse"}, "Can Use on the SQL warehouse"},
 	{[]string{"serving endpoint", "serving-endpoint", "serving_endpoint", "foundation model"}, "Can Query on the serving endpoint that the agent calls"},
 	{[]string{"connection"}, "USE CONNECTION on the Unity Catalog connection"},
+	{[]string{"registered model", "on model", "or model"}, "EXECUTE on the registered model or function, with USE SCHEMA and USE CATALOG"},
 	{[]string{"execute", "function", "routine"}, "EXECUTE on the Unity Catalog function"},
 	{[]string{"databricks app", "/apps/", " app "}, "Can Use on the Databricks App"},
 	{[]string{"use schema"}, "USE SCHEMA on the schema"},

@@ -305,7 +305,10 @@ func (s *Server) assess(ctx context.Context, call *catalog.Call, f feedback, use
 		id, err := s.assessOne(ctx, f, r, user)
 		if err != nil {
 			e := *catalog.AsError(onTheWay(call, "assessing "+r.name, err))
-			if e.Kind == catalog.Missing {
+			switch {
+			case e.MissingRoute:
+				e.Advice = "This workspace takes no feedback on such traces through its API: a person can give it on the page of the trace."
+			case e.Kind == catalog.Missing:
 				e.Advice = "The trace may not be stored yet (a few minutes), or be in an experiment that this user cannot see. Check trace_id, then call again."
 			}
 			if len(done) > 0 {

@@ -102,6 +102,9 @@ func TestAssessmentsBreakOff(t *testing.T) {
 	h = feedbackHost()
 	h.errors[assessURL] = &catalog.Error{Kind: catalog.Missing, Message: "no such trace", Status: 404}
 	wantError(t, h.server(t, nil), "agents_give_feedback", `{`+aTrace+`,"comment":"x"}`, catalog.Missing, "may not be stored yet")
+	h = feedbackHost()
+	h.errors["POST /api/4.0/mlflow/traces/main.traces/0af1/assessments"] = &catalog.Error{Kind: catalog.Missing, Message: "No API found", Status: 404, MissingRoute: true}
+	wantError(t, h.server(t, nil), "agents_give_feedback", `{"endpoint_name":"bot","trace_id":"trace:/main.traces/0af1","comment":"x"}`, catalog.Missing, "on the page of the trace")
 }
 
 // TestFeedbackIsSomebodys: never of whom an agent names, and of nobody not at all.

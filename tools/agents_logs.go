@@ -1,22 +1,15 @@
 package tools
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"brickmcp/catalog"
 
 	"github.com/tidwall/gjson"
-)
-
-const (
-	logRows = 50                 // of a read that names no row_limit
-	logDays = 7 * 24 * time.Hour // that are read when since is not given
-	// idDays are read when a request is named: its day is not known.
-	idDays = 30 * 24 * time.Hour
 )
 
 // What is said of rows that are not there: agents.md, sections 1 and 6.1.
@@ -73,7 +66,7 @@ func (s *Server) readAgentLogs(ctx context.Context, call *catalog.Call) ([]byte,
 		if answer, err = s.logQuery(ctx, call, text, read, end); err != nil {
 			return nil, err
 		}
-		answer = logAnswer(answer, source, read)
+		answer = s.logAnswer(ctx, answer, source, read)
 		if rows := gjson.GetBytes(answer, "rows"); !rows.IsArray() || len(rows.Array()) > 0 {
 			return answer, nil // rows, or a handle to poll
 		}
@@ -124,8 +117,9 @@ func (s *Server) logQuery(ctx context.Context, call *catalog.Call, text string, 
 	return answer, err
 }
 
-// logAnswer says of rows where they come from, and of missing ones why.
-func logAnswer(rows []byte, source logSource, read logRead) []byte {
+// logAnswer says of rows where they come from and how to get at more, and of missing
+// ones why.
+func (s *Server) logAnswer(ctx context.Context, rows []byte, source logSource, read logRead) []byte {
 	o := object{buf: rows[:len(rows)-1]}
 	o.text("table", source.table)
 	o.text("since", read.since.UTC().Format(time.RFC3339))
@@ -136,57 +130,44 @@ func logAnswer(rows []byte, source logSource, read logRead) []byte {
 		}
 		o.text("note", note)
 	}
+	if next := s.moreLogs(ctx, rows, read); next != "" {
+		o.text("next", next)
+	}
 	return o.bytes()
 }
 
-// logRead is what is asked for.
-type logRead struct {
-	kind, id string
-	status   int64
-	limit    int64
-	since    time.Time
-	byTime   bool // since has a time of day
+// moreLogs says how to go on: with a statement that still runs or whose rows did not
+// all fit, or with older rows than the limit let through; "" at the end.
+func (s *Server) moreLogs(ctx context.Context, answer []byte, read logRead) string {
+	root := gjson.ParseBytes(answer)
+	polls := s.allows(ctx, &catalog.GetStatement.Row)
+	rows := root.Get("rows").Array()
+	switch {
+	case !root.Get("rows").IsArray() && polls:
+		return catalog.GetStatement.Name + " with statement_id gives the rows when they are there."
+	case !root.Get("rows").IsArray():
+		return "It took too long: call again with a later since."
+	case root.Get("next_page_token").Exists() && polls:
+		return "The rows behind: " + catalog.GetStatement.Name + " with statement_id and page_token=" + root.Get("next_page_token").String() + "."
+	case !root.Get("truncated").Bool() || len(rows) == 0:
+		return ""
+	}
+	until, ok := logTime(rows[len(rows)-1].Get("0"))
+	if !ok {
+		return "Older rows: call again with a larger row_limit."
+	}
+	return "Older rows: the same call with until=" + until.Format(untilFormat) + "."
 }
 
-func newLogRead(call *catalog.Call, now time.Time) (logRead, error) {
-	r := logRead{kind: cmp.Or(argumentText(call, "kind"), "requests"), id: argumentText(call, "request_id"), since: now.Add(-logDays)}
-	r.status, _ = argument[int64](call, "min_status")
-	if r.limit, _ = argument[int64](call, "row_limit"); r.limit == 0 {
-		r.limit = logRows
+// logTime is the time of a row, as the generations of tables have it.
+func logTime(cell gjson.Result) (time.Time, bool) {
+	if ms, err := strconv.ParseInt(cell.String(), 10, 64); err == nil {
+		return time.UnixMilli(ms).UTC(), true
 	}
-	if r.id != "" {
-		r.since = now.Add(-idDays)
-	}
-	refuse := func(why, advice string) error {
-		return &catalog.Error{Kind: catalog.Invalid, Message: call.About() + ": " + why, Advice: advice + " Nothing was sent."}
-	}
-	if r.kind == "trace" && r.id == "" {
-		return r, refuse("a trace is that of one request", "Give request_id, which kind=requests shows.")
-	}
-	if text := argumentText(call, "since"); text != "" {
-		var err error
-		if r.since, err = time.Parse(time.DateOnly, text); err != nil {
-			r.byTime = true
-			if r.since, err = time.Parse(time.RFC3339, text); err != nil {
-				return r, refuse(fmt.Sprintf("since cannot be %q", cutText(text, 60)), "Give a day such as 2025-01-31, or a time such as 2025-01-31T08:00:00Z.")
-			}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999"} {
+		if at, err := time.Parse(layout, cell.String()); err == nil {
+			return at.UTC(), true
 		}
 	}
-	return r, nil
-}
-
-// sources are the tables that can answer, the one with the most first.
-func (r logRead) sources(log logging) []logSource {
-	raw := logSource{log.payload, payloadDelay, nil}
-	formatted := logSource{log.requests, formattedDelay, nil}
-	switch r.kind {
-	case "assessments":
-		raw.sql = feedbackSQL(log.payload)
-		return []logSource{raw, {log.assessments, formattedDelay, assessmentSQL(log.assessments)}}
-	case "trace":
-		raw.sql, formatted.sql = traceSQL(log.payload), traceSQL(log.requests)
-	default:
-		raw.sql, formatted.sql = requestSQL(log.payload), requestSQL(log.requests)
-	}
-	return []logSource{raw, formatted}
+	return time.Time{}, false
 }

@@ -18,6 +18,9 @@ func (r logRead) parameters(text string) string {
 		{"since_day", r.since.UTC().Format(time.DateOnly), "DATE"},
 		{"since_time", r.since.UTC().Format("2006-01-02 15:04:05"), "TIMESTAMP"},
 		{"since_ms", strconv.FormatInt(r.since.UnixMilli(), 10), "BIGINT"},
+		{"until_day", r.until.UTC().Format(time.DateOnly), "DATE"},
+		{"until_time", r.until.UTC().Format("2006-01-02 15:04:05.000000"), "TIMESTAMP"},
+		{"until_ms", strconv.FormatInt(r.until.UnixMilli(), 10), "BIGINT"},
 		{"min_status", strconv.FormatInt(r.status, 10), "INT"},
 		{"request_id", r.id, "STRING"},
 	} {
@@ -47,16 +50,27 @@ func (r logRead) where(g generation, columns []string) []string {
 	default:
 		all = append(all, g.time+" >= :since_time")
 	}
+	if !r.until.IsZero() {
+		if g.day != "" {
+			all = append(all, g.day+" <= :until_day")
+		}
+		if g.millis {
+			all = append(all, g.time+" < :until_ms")
+		} else {
+			all = append(all, g.time+" < :until_time")
+		}
+	}
 	if r.status > 0 && slices.Contains(columns, "status_code") {
 		all = append(all, "status_code >= :min_status")
 	}
 	return all
 }
 
-// selected is a SELECT, newest first.
+// selected is a SELECT, newest first. One row more than wanted tells whether there
+// are more: the row_limit of the statement leaves it out, and says so.
 func (r logRead) selected(list []string, table, order string, where []string) string {
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s DESC LIMIT %d",
-		strings.Join(list, ", "), quotedName(table), strings.Join(where, " AND "), order, r.limit)
+		strings.Join(list, ", "), quotedName(table), strings.Join(where, " AND "), order, r.limit+1)
 }
 
 // at is the time of a row, as a timestamp where the table has one.
@@ -137,7 +151,7 @@ func assessmentSQL(table string) func([]string, logRead) (string, bool) {
 				list = append(list, "to_json("+name+") AS "+name)
 			}
 		}
-		where := []string{"timestamp >= :since_time"}
+		where := r.where(generation{time: "timestamp"}, columns)
 		if r.id != "" {
 			where = append(where, "request_id = :request_id")
 		}

@@ -72,24 +72,29 @@ func TestReadLogs(t *testing.T) {
 		sql, parameters string
 	}{
 		{"gateway", ``, map[string][]string{"bot_payload": gatewayColumns},
-			"SELECT request_time AS time, databricks_request_id AS request_id, client_request_id, status_code, execution_duration_ms, requester, served_entity_id, " + bodies + ", logging_error_codes FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day" + feedbackOut + " ORDER BY request_time DESC LIMIT 50",
+			"SELECT request_time AS time, databricks_request_id AS request_id, client_request_id, status_code, execution_duration_ms, requester, served_entity_id, " + bodies + ", logging_error_codes FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day" + feedbackOut + " ORDER BY request_time DESC LIMIT 51",
 			`since_day=1999-12-25 DATE`},
 		{"legacy", `,"min_status":400,"row_limit":7,"since":"1999-12-31"`, map[string][]string{"bot_payload": legacyColumns},
-			"SELECT timestamp_ms AS time, databricks_request_id AS request_id, client_request_id, status_code, execution_time_ms, " + bodies + " FROM `main`.`rag`.`bot_payload` WHERE date >= :since_day AND status_code >= :min_status" + feedbackOut + " ORDER BY timestamp_ms DESC LIMIT 7",
+			"SELECT timestamp_ms AS time, databricks_request_id AS request_id, client_request_id, status_code, execution_time_ms, " + bodies + " FROM `main`.`rag`.`bot_payload` WHERE date >= :since_day AND status_code >= :min_status" + feedbackOut + " ORDER BY timestamp_ms DESC LIMIT 8",
 			`since_day=1999-12-31 DATE, min_status=400 INT`},
 		{"legacy from a time on", `,"since":"1999-12-31T12:00:00+02:00"`, map[string][]string{"bot_payload": legacyColumns}, "WHERE date >= :since_day AND timestamp_ms >= :since_ms AND", `since_day=1999-12-31 DATE, since_ms=946634400000 BIGINT`},
+		{"legacy up to a time", `,"until":"1999-12-31T12:00:00.5+02:00"`, map[string][]string{"bot_payload": legacyColumns}, "WHERE date >= :since_day AND date <= :until_day AND timestamp_ms < :until_ms AND", `since_day=1999-12-24 DATE, until_day=1999-12-31 DATE, until_ms=946634400500 BIGINT`},
+		{"gateway up to a day", `,"since":"1999-12-30T00:00:00Z","until":"1999-12-31"`, map[string][]string{"bot_payload": gatewayColumns}, "WHERE request_date >= :since_day AND request_time >= :since_time AND request_date <= :until_day AND request_time < :until_time AND",
+			`since_day=1999-12-30 DATE, since_time=1999-12-30 00:00:00 TIMESTAMP, until_day=2000-01-01 DATE, until_time=2000-01-01 00:00:00.000000 TIMESTAMP`},
+		{"unity up to a time", `,"until":"1999-12-31T12:00:00Z"`, map[string][]string{"bot_payload": unityColumns}, "WHERE event_time >= :since_time AND event_time < :until_time AND", `since_time=1999-12-24 12:00:00 TIMESTAMP, until_time=1999-12-31 12:00:00.000000 TIMESTAMP`},
+		{"assessments up to a time", `,"kind":"assessments","until":"1999-12-31T12:00:00Z"`, map[string][]string{"bot_payload_assessment_logs": assessedColumns}, "WHERE timestamp >= :since_time AND timestamp < :until_time ORDER BY", `since_time=1999-12-24 12:00:00 TIMESTAMP, until_time=1999-12-31 12:00:00.000000 TIMESTAMP`},
 		{"unity", ``, map[string][]string{"bot_payload": unityColumns},
-			"SELECT event_time AS time, invocation_id AS request_id, status_code, latency_ms, " + bodies + ", logging_error_codes FROM `main`.`rag`.`bot_payload` WHERE event_time >= :since_time" + feedbackOut + " ORDER BY event_time DESC LIMIT 50", `since_time=1999-12-25 00:00:00 TIMESTAMP`},
+			"SELECT event_time AS time, invocation_id AS request_id, status_code, latency_ms, " + bodies + ", logging_error_codes FROM `main`.`rag`.`bot_payload` WHERE event_time >= :since_time" + feedbackOut + " ORDER BY event_time DESC LIMIT 51", `since_time=1999-12-25 00:00:00 TIMESTAMP`},
 		{"one request", `,"request_id":"x' OR 1=1 --"`, map[string][]string{"bot_payload": gatewayColumns}, "WHERE request_date >= :since_day AND databricks_request_id = :request_id AND", `since_day=1999-12-02 DATE, request_id=x' OR 1=1 -- STRING`},
 		{"formatted", ``, map[string][]string{"bot_payload_request_logs": formattedColumns},
-			"SELECT timestamp AS time, databricks_request_id AS request_id, client_request_id, conversation_id, status_code, execution_time_ms, " + bodies + " FROM `main`.`rag`.`bot_payload_request_logs` WHERE date >= :since_day ORDER BY timestamp_ms DESC LIMIT 50", `since_day=1999-12-25 DATE`},
+			"SELECT timestamp AS time, databricks_request_id AS request_id, client_request_id, conversation_id, status_code, execution_time_ms, " + bodies + " FROM `main`.`rag`.`bot_payload_request_logs` WHERE date >= :since_day ORDER BY timestamp_ms DESC LIMIT 51", `since_day=1999-12-25 DATE`},
 		{"feedback", `,"kind":"assessments","request_id":"r"`, map[string][]string{"bot_payload": gatewayColumns},
-			"SELECT request_time AS time, get_json_object(request, '$.dataframe_records[0].request_id') AS request_id, get_json_object(request, '$.dataframe_records[0].source.id') AS reviewer, get_json_object(request, '$.dataframe_records[0].text_assessments') AS text_assessments, get_json_object(request, '$.dataframe_records[0].retrieval_assessments') AS retrieval_assessments FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day AND get_json_object(request, '$.dataframe_records[0].request_id') IS NOT NULL AND get_json_object(request, '$.dataframe_records[0].request_id') = :request_id ORDER BY request_time DESC LIMIT 50",
+			"SELECT request_time AS time, get_json_object(request, '$.dataframe_records[0].request_id') AS request_id, get_json_object(request, '$.dataframe_records[0].source.id') AS reviewer, get_json_object(request, '$.dataframe_records[0].text_assessments') AS text_assessments, get_json_object(request, '$.dataframe_records[0].retrieval_assessments') AS retrieval_assessments FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day AND get_json_object(request, '$.dataframe_records[0].request_id') IS NOT NULL AND get_json_object(request, '$.dataframe_records[0].request_id') = :request_id ORDER BY request_time DESC LIMIT 51",
 			`since_day=1999-12-02 DATE, request_id=r STRING`},
 		{"assessments", `,"kind":"assessments"`, map[string][]string{"bot_payload_assessment_logs": assessedColumns},
-			"SELECT timestamp AS time, request_id, to_json(source) AS source, to_json(text_assessment) AS text_assessment, to_json(retrieval_assessment) AS retrieval_assessment FROM `main`.`rag`.`bot_payload_assessment_logs` WHERE timestamp >= :since_time ORDER BY timestamp DESC LIMIT 50", `since_time=1999-12-25 00:00:00 TIMESTAMP`},
+			"SELECT timestamp AS time, request_id, to_json(source) AS source, to_json(text_assessment) AS text_assessment, to_json(retrieval_assessment) AS retrieval_assessment FROM `main`.`rag`.`bot_payload_assessment_logs` WHERE timestamp >= :since_time ORDER BY timestamp DESC LIMIT 51", `since_time=1999-12-25 00:00:00 TIMESTAMP`},
 		{"a trace", `,"kind":"trace","request_id":"r"`, map[string][]string{"bot_payload": gatewayColumns},
-			"SELECT request_time AS time, databricks_request_id AS request_id, get_json_object(response, '$.databricks_output.trace') AS trace FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day AND databricks_request_id = :request_id AND get_json_object(response, '$.databricks_output.trace') IS NOT NULL ORDER BY request_time DESC LIMIT 50", `since_day=1999-12-02 DATE, request_id=r STRING`},
+			"SELECT request_time AS time, databricks_request_id AS request_id, get_json_object(response, '$.databricks_output.trace') AS trace FROM `main`.`rag`.`bot_payload` WHERE request_date >= :since_day AND databricks_request_id = :request_id AND get_json_object(response, '$.databricks_output.trace') IS NOT NULL ORDER BY request_time DESC LIMIT 51", `since_day=1999-12-02 DATE, request_id=r STRING`},
 		{"a formatted trace", `,"kind":"trace","request_id":"r"`, map[string][]string{"bot_payload_request_logs": formattedColumns}, "databricks_request_id AS request_id, trace AS trace FROM", `since_day=1999-12-02 DATE, request_id=r STRING`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,6 +178,8 @@ func TestReadLogsRefusals(t *testing.T) {
 		}, catalog.Forbidden, []string{"reading the columns"}},
 		{"no endpoint", "", "", func(h *agentHost) { delete(h.answers, endpointsPath+"/bot") }, catalog.Missing, []string{"reading the endpoint"}},
 		{"a trace of none", `,"kind":"trace"`, "", nil, catalog.Invalid, []string{"request_id"}},
+		{"no end", `,"until":"yesterday"`, "", nil, catalog.Invalid, []string{"until cannot be", "2025-01-31"}},
+		{"ends before it begins", `,"since":"2025-02-01","until":"2025-01-31"`, "", nil, catalog.Invalid, []string{"until is not behind since"}},
 		{"no day", `,"since":"yesterday"`, "", nil, catalog.Invalid, []string{"2025-01-31"}},
 		{"tables of others", "", "scopes: {tables: [main.sales.*]}", nil, catalog.Denied, []string{"main.rag.bot_payload"}},
 		{"warehouses of others", `,"warehouse_id":"w1"`, "scopes: {warehouses: [w2]}", nil, catalog.Denied, []string{"w1"}},
@@ -208,6 +215,9 @@ func TestReadLogsGivesAHandle(t *testing.T) {
 		}
 		began := time.Now()
 		text := succeed(t, h.server(t, nil), "agents_read_logs", `{"endpoint_name":"bot"}`)
+		if !strings.Contains(gjson.Get(text, "next").Str, "sql_get_statement with statement_id") {
+			t.Errorf("how to go on: %s", text)
+		}
 		if gjson.Get(text, "state").Str != "RUNNING" || gjson.Get(text, "statement_id").Str != "st-1" || time.Since(began) > maxWait {
 			t.Errorf("after %s: %s", time.Since(began), text)
 		}

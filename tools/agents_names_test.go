@@ -53,16 +53,18 @@ func TestIsAgent(t *testing.T) {
 
 func TestMissingPermissions(t *testing.T) {
 	for message, want := range map[string]string{
-		"PERMISSION_DENIED: User does not have CAN_USE permission on SQL warehouse 'abc'": "SQL warehouse",
-		"The creator does not have permission on serving endpoint databricks-x":           "Can Query on the serving endpoint",
-		"PERMISSION_DENIED: User does not have EXECUTE on Function 'main.a.f'":            "EXECUTE",
-		"403 Forbidden: Genie space 01ef":                                                 "Can Run on the Genie space",
-		"Insufficient privileges: user has no SELECT on vector search index main.a.idx":   "Vector Search index",
-		"User does not have SELECT privilege on Table 'main.a.t'":                         "SELECT on the table",
-		"no USE CONNECTION privilege on Connection 'mail'":                                "USE CONNECTION",
-		"permission denied: databricks app helpdesk":                                      "Databricks App",
-		"User does not have CREATE TABLE permission on schema":                            "CREATE TABLE",
-		"ModuleNotFoundError: No module named 'warehouse'":                                "",
+		"PERMISSION_DENIED: User does not have CAN_USE permission on SQL warehouse 'abc'":  "SQL warehouse",
+		"The creator does not have permission on serving endpoint databricks-x":            "Can Query on the serving endpoint",
+		"PERMISSION_DENIED: User does not have EXECUTE on Function 'main.a.f'":             "EXECUTE",
+		"PERMISSION_DENIED: User does not have EXECUTE on Routine or Model 'main.rag.bot'": "EXECUTE on the registered model",
+		"permission denied on registered model main.rag.bot":                               "EXECUTE on the registered model",
+		"403 Forbidden: Genie space 01ef":                                                  "Can Run on the Genie space",
+		"Insufficient privileges: user has no SELECT on vector search index main.a.idx":    "Vector Search index",
+		"User does not have SELECT privilege on Table 'main.a.t'":                          "SELECT on the table",
+		"no USE CONNECTION privilege on Connection 'mail'":                                 "USE CONNECTION",
+		"permission denied: databricks app helpdesk":                                       "Databricks App",
+		"User does not have CREATE TABLE permission on schema":                             "CREATE TABLE",
+		"ModuleNotFoundError: No module named 'warehouse'":                                 "",
 		"table not found": "",
 	} {
 		got := strings.Join(missingPermissions(message), "; ")

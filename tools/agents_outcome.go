@@ -67,7 +67,7 @@ func (d *deployment) result(ctx context.Context, e endpoint, before string) []by
 		stays = d.existing.served()
 	}
 	o.raw("routes_before", before)
-	o.raw("routes_after", routesTo(stays, d.served, d.served))
+	o.raw("routes_after", routesTo(stays, d.served, d.additions()...))
 	if d.prefix != "" {
 		o.text("inference_table", d.catalog+"."+d.schema+"."+d.prefix+payloadSuffix)
 	}

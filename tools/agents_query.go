@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/runs"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -248,10 +249,10 @@ func (q *agentQuery) explained(err error) error {
 	longer := fmt.Sprintf("What takes longer than %s: %s with agent=%s/%s, and poll.", maxWait, startRunTool, "endpoints", q.name)
 	cold := e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout
 	switch {
-	case e.Kind == catalog.UnknownFate && cold && asleep(e.Message):
+	case e.Kind == catalog.UnknownFate && runs.Asleep(err):
 		e.Kind = catalog.Busy
 		e.Message, _, _ = strings.Cut(e.Message, unknownFateMark)
-		e.Advice = "Nothing ran. It starts from zero, which takes up to a few minutes: ask again in a minute."
+		e.Advice = "Nothing ran. It starts from zero, which takes up to a few minutes: ask again in a minute, or " + startRunTool + " with agent=endpoints/" + q.name + ", which waits for it."
 	case e.Kind == catalog.UnknownFate && cold:
 		e.Advice = "It may be starting from zero, which takes up to a few minutes, or be overloaded. If it acts on the world, check whether it did before you ask again. " + longer
 	case e.Kind == catalog.UnknownFate, errors.Is(err, context.DeadlineExceeded):
@@ -266,13 +267,6 @@ func (q *agentQuery) explained(err error) error {
 
 // unknownFateMark begins what is added to an error whose effect is not known.
 const unknownFateMark = "; it may or may not have taken effect"
-
-// asleep reports words of the workspace for an endpoint that did not take a request
-// because nothing of it runs yet.
-func asleep(message string) bool {
-	message = strings.ToLower(message)
-	return slices.ContainsFunc([]string{"scaled to zero", "scale from zero", "scaling from zero", "is starting", "not ready", "not_ready"}, func(w string) bool { return strings.Contains(message, w) })
-}
 
 // startRunTool is the tool for agents that take longer than a call.
 const startRunTool = "supervisor_start_run"

@@ -128,7 +128,10 @@ func TestQueryAgentErrors(t *testing.T) {
 		says    []string
 		not     string
 	}{
-		{"asleep", catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: "The served entity 'x' is scaled to zero and is starting." + mark}, catalog.Busy, []string{"Nothing ran", "ask again in a minute"}, "may or may not"},
+		{"asleep", catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: "The served entity 'x' is scaled to zero and is starting." + mark}, catalog.Busy, []string{"Nothing ran", "ask again in a minute", "supervisor_start_run with agent=endpoints/bot, which waits"}, "may or may not"},
+		{"asleep, says the agent", catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: "Error code: 503 - 'y' is scaled to zero" + mark}, catalog.UnknownFate, []string{"before you ask again"}, "Nothing ran"},
+		{"something is starting", catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: "the warehouse is starting" + mark}, catalog.UnknownFate, []string{"before you ask again"}, "Nothing ran"},
+		{"asleep behind a gateway", catalog.Error{Kind: catalog.UnknownFate, Status: 504, Message: "scaled to zero" + mark}, catalog.UnknownFate, []string{"before you ask again"}, "Nothing ran"},
 		{"overloaded", catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: "unavailable" + mark}, catalog.UnknownFate, []string{"starting from zero", "before you ask again", "supervisor_start_run"}, ""},
 		{"gateway", catalog.Error{Kind: catalog.UnknownFate, Status: http.StatusGatewayTimeout, Message: "time-out" + mark}, catalog.UnknownFate, []string{"starting from zero"}, ""},
 		{"time over", catalog.Error{Kind: catalog.UnknownFate, Message: "no answer" + mark, Err: context.DeadlineExceeded}, catalog.UnknownFate, []string{"Do not ask again blindly", "supervisor_start_run with agent=endpoints/bot"}, ""},

@@ -232,6 +232,23 @@ func TestAgentsUnderPolicy(t *testing.T) {
 	succeed(t, h.server(t, underPolicy(t, "protected: [other*]")), "agents_deploy", deploy3)
 }
 
+// TestInsteadUnderPolicy: where the Supervisor is gone, what the policy keeps back is
+// not offered in its place.
+func TestInsteadUnderPolicy(t *testing.T) {
+	h := newAgentHost(map[string]string{
+		"GET /api/2.0/apps":         `{"apps":[{"name":"orders","url":"https://o.example","compute_status":{"state":"ACTIVE"}},{"name":"payroll","url":"https://p.example"}]}`,
+		endpointsPath:               someEndpoints,
+		"GET /api/2.0/genie/spaces": `{"spaces":[{"space_id":"s1"},{"space_id":"s2"}]}`,
+	})
+	for policy, want := range map[string]string{
+		"scopes: {agents: [supervisor, apps/orders, secret-bot, genie/s2]}": "as agent instead: apps/orders, endpoints/secret-bot, genie/s2. Nothing was started.",
+		"scopes: {agents: [supervisor]}":                                    "none that runs and may be asked was found here",
+		"scopes: {jobs: [1]}":                                               "as agent instead: apps/orders, apps/payroll, endpoints/helper, endpoints/secret-bot, genie/s1, genie/s2.",
+	} {
+		wantError(t, h.server(t, underPolicy(t, policy)), "supervisor_start_run", `{"input":"x"}`, catalog.Missing, "not available in this workspace", want)
+	}
+}
+
 // TestAgentResultsAreBounded: at any budget, and however long what the workspace says.
 func TestAgentResultsAreBounded(t *testing.T) {
 	long := strings.Repeat(`x\"€`, 3000)

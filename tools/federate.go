@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -24,9 +24,16 @@ type Upstream interface {
 	Tools(ctx context.Context) ([]json.RawMessage, error)
 	// Call calls a tool; params are those of tools/call. A repeatable call may be sent
 	// again when nobody knows what became of it.
-	Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(message string)) (json.RawMessage, error)
+	// Progress hears how far it has come, and ask puts forms of the server to a person:
+	// both may be nil.
+	Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(message string), ask Asker) (json.RawMessage, error)
+	// Close ends the session; a later call begins another.
 	Close()
 }
+
+// Asker puts a form of a server to the person behind a call. The action is accept,
+// decline or cancel, and content what was filled in.
+type Asker = func(ctx context.Context, message string, schema json.RawMessage) (action string, content json.RawMessage)
 
 const (
 	// listedFor is how long a list of tools is believed, and listRetry how soon after a
@@ -52,20 +59,12 @@ type federated struct {
 	open func(server ManagedServer, changed func()) Upstream
 	now  func() time.Time
 
+	registering sync.Mutex // held while names are registered; taken before mu
+
 	mu    sync.Mutex
 	views map[string]*managedView // by user; "" is one that is not known yet
+	swept time.Time               // when views were last looked through
 	added map[string]bool         // names that are registered
-}
-
-// managedView is a server as one user sees it. It is guarded by federated.mu.
-type managedView struct {
-	upstream Upstream
-	tools    map[string]*managedTool
-	known    bool // tools were listed at least once
-	asked    time.Time
-	stale    bool
-	err      error // of the last listing
-	loading  chan struct{}
 }
 
 // federate makes the tools of other servers ours, as far as any are configured.
@@ -123,47 +122,13 @@ func (fed *federation) of(tool string) *federated {
 	return nil
 }
 
-// view is what the user behind ctx sees of the server. f.mu is held. When it turns
-// out who the user is, what was seen until then is theirs.
-func (f *federated) view() *managedView {
-	who, _ := f.w.identities.last()
-	v := f.views[who.User]
-	if v == nil && who.User != "" && f.views[""] != nil {
-		v = f.views[""]
-		delete(f.views, "")
-		f.views[who.User] = v
-	}
-	if v == nil {
-		v = &managedView{}
-		f.views[who.User] = v
-	}
-	return v
-}
-
-// listed is what is known of the tools, and what to wait for when the server was never
-// heard of. What is old is asked for again in the background.
-func (f *federated) listed(ctx context.Context) (tools map[string]*managedTool, first <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	v := f.view()
-	never, age := v.asked.IsZero(), f.now().Sub(v.asked)
-	// A server that says with every list that it has changed must not keep clients busy.
-	if never || v.stale && age >= listAgain || v.err == nil && age >= listedFor || v.err != nil && age >= listRetry {
-		f.load(ctx, v)
-	}
-	if never {
-		first = v.loading
-	}
-	return v.tools, first
-}
-
 // find is a tool that the user behind ctx may see listed, known or asked for now.
 func (f *federated) find(ctx context.Context, name string) (*managedTool, error) {
 	for again := false; ; again = true {
 		f.mu.Lock()
-		v := f.view()
+		v := f.view(ctx)
 		t := v.tools[name]
-		if t == nil && !again && (v.loading != nil || f.now().Sub(v.asked) >= listAgain) {
+		if t == nil && !again && (v.loading != nil || f.now().Sub(v.asked) >= listAgain || wantsSignIn(v.err)) {
 			f.load(ctx, v)
 		}
 		loading, err := v.loading, v.err
@@ -176,7 +141,8 @@ func (f *federated) find(ctx context.Context, name string) (*managedTool, error)
 			case <-loading:
 				continue
 			case <-ctx.Done():
-				return nil, ctx.Err()
+				return nil, &catalog.Error{Kind: catalog.Busy, Err: ctx.Err(), Message: name + ": the tools of " + f.String() + " were not listed in time",
+					Advice: "Call again in a moment. Nothing was sent."}
 			}
 		case err != nil:
 			e := *catalog.AsError(err)
@@ -185,123 +151,6 @@ func (f *federated) find(ctx context.Context, name string) (*managedTool, error)
 		}
 		return nil, &catalog.Error{Kind: catalog.Missing, Message: name + ": " + f.String() + " has no such tool",
 			Advice: "List the tools again: they may have changed. Nothing was sent."}
-	}
-}
-
-// load asks for the tools in the background, once at a time. f.mu is held.
-func (f *federated) load(ctx context.Context, v *managedView) {
-	if v.loading != nil {
-		return
-	}
-	if v.upstream == nil {
-		v.upstream = f.open(f.ManagedServer, func() { f.changed(v) })
-	}
-	done := make(chan struct{})
-	v.loading, v.stale = done, false
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTime)
-	f.w.background.Go(func() {
-		defer cancel()
-		defer close(done)
-		f.loaded(v, func() (tools map[string]*managedTool, err error) {
-			defer func() { // what a server says must not end this process
-				if p := recover(); p != nil {
-					err = f.root.panicked(f.Prefix, p)
-				}
-			}()
-			raw, err := v.upstream.Tools(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return f.managedTools(raw, func(problem string) { f.logger().Warn("a tool of an MCP server: " + problem) }), nil
-		})
-	})
-}
-
-func (f *federated) logger() *zap.Logger {
-	return f.root.log.With(zap.String("prefix", f.Prefix), zap.String("server", f.String()))
-}
-
-// loaded takes a list over and tells clients when it is another one.
-func (f *federated) loaded(v *managedView, list func() (map[string]*managedTool, error)) {
-	log := f.logger()
-	tools, err := list()
-	f.mu.Lock()
-	failed := v.err != nil
-	v.loading, v.asked, v.err = nil, f.now(), err
-	differs := false
-	var fresh []string
-	var gone []string
-	if err == nil {
-		differs = !v.known && len(tools) > 0 || v.known && !sameTools(v.tools, tools)
-		v.tools, v.known = tools, true
-		fresh, gone = f.registrations()
-	}
-	f.mu.Unlock()
-	switch {
-	case err != nil && !failed:
-		log.Warn("an MCP server of the workspace does not list its tools; the others are not concerned", zap.String("error", catalog.AsError(err).Message))
-	case err == nil && failed:
-		log.Info("an MCP server of the workspace lists its tools again")
-	}
-	f.register(fresh, gone)
-	if differs && len(fresh) == 0 && len(gone) == 0 {
-		f.root.ToolsChanged()
-	}
-}
-
-// registrations are the names that are to be registered, and those that no user sees
-// any more. f.mu is held.
-func (f *federated) registrations() (fresh, gone []string) {
-	seen := map[string]bool{}
-	for _, v := range f.views {
-		for name := range v.tools {
-			seen[name] = true
-			if !f.added[name] {
-				fresh = append(fresh, name)
-				f.added[name] = true
-			}
-		}
-	}
-	for name := range f.added {
-		if !seen[name] {
-			gone = append(gone, name)
-			delete(f.added, name)
-		}
-	}
-	slices.Sort(fresh)
-	slices.Sort(gone)
-	return fresh, gone
-}
-
-// register makes names callable; either step tells clients that the list has changed.
-// Which of them a client is shown, and may call, is judged then.
-func (f *federated) register(fresh, gone []string) {
-	if len(gone) > 0 {
-		f.root.mcp.DeleteTools(gone...)
-	}
-	var all []server.ServerTool
-	for _, name := range fresh {
-		all = append(all, server.ServerTool{Tool: mcp.Tool{Name: name, RawInputSchema: noSchema}, Handler: f.serve(name)})
-	}
-	if len(all) > 0 {
-		f.root.mcp.AddTools(all...)
-	}
-}
-
-func sameTools(a, b map[string]*managedTool) bool {
-	return maps.EqualFunc(a, b, func(a, b *managedTool) bool {
-		return a.upstream == b.upstream && a.listed.Description == b.listed.Description && a.listed.Title == b.listed.Title &&
-			string(a.listed.RawInputSchema) == string(b.listed.RawInputSchema) && a.row.Effect == b.row.Effect
-	})
-}
-
-// changed: the server says that its tools are others now.
-func (f *federated) changed(v *managedView) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	v.stale = true
-	if f.now().Sub(v.asked) >= listAgain {
-		f.load(context.Background(), v)
 	}
 }
 
@@ -345,27 +194,36 @@ func (fed *federation) beforeCall(ctx context.Context, _ any, req *mcp.CallToolR
 	defer cancel()
 	_, err := f.find(waiting, req.Params.Name)
 	var e *catalog.Error
-	if !errors.As(err, &e) || e.Kind == catalog.Missing || !allowedName(req.Params.Name) {
+	if !errors.As(err, &e) || e.Kind == catalog.Missing && !f.fails(ctx) || !allowedName(req.Params.Name) {
 		return
 	}
 	// The call says why its server cannot be asked, instead of "not found".
+	f.registering.Lock()
+	defer f.registering.Unlock()
 	f.mu.Lock()
-	room := len(f.added) < 2*maxManagedTools
-	if room {
+	fresh := len(f.added) < 2*maxManagedTools && !f.added[req.Params.Name]
+	if fresh {
 		f.added[req.Params.Name] = true
 	}
 	f.mu.Unlock()
-	if room {
+	if fresh {
 		f.register([]string{req.Params.Name}, nil)
 	}
 }
 
+// fails reports a server whose tools could not be listed when that was last tried.
+func (f *federated) fails(ctx context.Context) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.view(ctx).err != nil
+}
+
 // report is the state of all servers, for whoami: {prefix, server, tools, error?}.
-func (fed *federation) report() string {
+func (fed *federation) report(ctx context.Context) string {
 	out := []byte{'['}
 	for _, f := range fed.servers {
 		f.mu.Lock()
-		v := f.view()
+		v := f.view(ctx)
 		count, known, err := len(v.tools), v.known, v.err
 		f.mu.Unlock()
 		var o object
@@ -389,19 +247,69 @@ func (fed *federation) report() string {
 	return string(append(out, ']'))
 }
 
-// close ends the sessions with all servers.
-func (fed *federation) close() {
-	for _, f := range fed.servers {
+// awaitsSignIn reports a server whose tools could not be listed for want of a sign-in.
+func (fed *federation) awaitsSignIn() bool {
+	if fed == nil {
+		return false
+	}
+	return slices.ContainsFunc(fed.servers, func(f *federated) bool {
 		f.mu.Lock()
-		views := slices.Collect(maps.Values(f.views))
-		f.mu.Unlock()
-		for _, v := range views {
-			f.mu.Lock()
-			upstream := v.upstream
-			f.mu.Unlock()
-			if upstream != nil {
-				upstream.Close()
+		defer f.mu.Unlock()
+		for _, v := range f.views {
+			if wantsSignIn(v.err) {
+				return true
 			}
 		}
+		return false
+	})
+}
+
+// ManagedTool is a tool of another server, as it is listed and as it is judged.
+type ManagedTool struct {
+	Listed mcp.Tool
+	Row    *catalog.Row
+}
+
+// ManagedTools are the tools of all other servers by name, and why those of some could
+// not be listed. It waits for each as long as one may take, and no longer than ctx.
+func (s *Server) ManagedTools(ctx context.Context) (all []ManagedTool, failed []error) {
+	if s.federation == nil {
+		return nil, nil
 	}
+	var views []*managedView
+	for _, f := range s.federation.servers { // all at once
+		f.mu.Lock()
+		v := f.view(ctx)
+		if !v.known {
+			f.load(ctx, v)
+		}
+		views = append(views, v)
+		f.mu.Unlock()
+	}
+	for i, f := range s.federation.servers {
+		f.mu.Lock()
+		loading := views[i].loading
+		f.mu.Unlock()
+		err := error(nil)
+		if loading != nil {
+			select {
+			case <-loading:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		f.mu.Lock()
+		if err == nil {
+			err = views[i].err
+		}
+		for _, t := range views[i].tools {
+			all = append(all, ManagedTool{t.listed, t.row})
+		}
+		f.mu.Unlock()
+		if err != nil {
+			failed = append(failed, fmt.Errorf("the tools of %s (%s) are not listed: %w", f.Prefix, f, err))
+		}
+	}
+	slices.SortFunc(all, func(a, b ManagedTool) int { return strings.Compare(a.Listed.Name, b.Listed.Name) })
+	return all, failed
 }

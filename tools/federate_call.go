@@ -3,16 +3,18 @@ package tools
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/runs"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
+	"go.uber.org/zap"
 )
 
 // serve is the handler of a tool of another server: that of any tool, once it is
@@ -82,37 +84,83 @@ func (s *Server) relay(ctx context.Context, call *catalog.Call) ([]byte, error) 
 	if err := f.warehouseNamed(ctx, call, t); err != nil {
 		return nil, err
 	}
-	params, err := t.params(call)
+	params, err := t.params(call, runs.TraceContext(ctx).Parent)
 	if err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
-	v := f.view()
-	if v.upstream == nil {
-		v.upstream = f.open(f.ManagedServer, func() { f.changed(v) })
-	}
-	upstream := v.upstream
+	v := f.view(ctx)
+	upstream := f.connect(v)
+	v.calls++
 	f.mu.Unlock()
+	defer f.ended(v)
 	var progress func(string)
 	// With a progress token Genie answers in the one call, which takes minutes: the
 	// pair of ask and poll stays a pair.
 	if t.upstream != "genie_ask" && ctx.Value(progressKey{}) != nil {
 		progress = func(message string) { Progress(ctx, managedText(message, 300)) }
 	}
-	result, err := upstream.Call(ctx, params, call.Row.Effect.Repeatable(), progress)
-	if err != nil {
-		e := *catalog.AsError(err)
-		if e.Kind == catalog.Missing {
-			f.mu.Lock()
-			v.stale = true
-			f.load(ctx, v)
-			f.mu.Unlock()
-		}
-		e.Message = call.About() + ": " + e.Message
-		return nil, &e
+	result, err := upstream.Call(ctx, params, call.Row.Effect.Repeatable(), progress, f.asker(ctx, t))
+	if err == nil {
+		return s.relayed(call, result)
 	}
-	return s.relayed(call, result)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		f.cancelAnswer(ctx, v, t, call)
+	}
+	e := *catalog.AsError(err)
+	if e.Kind == catalog.Missing {
+		f.mu.Lock()
+		v.stale = true
+		f.load(ctx, v)
+		f.mu.Unlock()
+	}
+	e.Message = call.About() + ": " + e.Message
+	return nil, &e
 }
+
+// ended counts a call off.
+func (f *federated) ended(v *managedView) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v.calls--
+}
+
+// cancelAnswer stops what Genie works at for a call that its client has cancelled:
+// closing the stream ends only the waiting. A call that asks a question has no id yet
+// that could be cancelled.
+func (f *federated) cancelAnswer(ctx context.Context, v *managedView, t *managedTool, call *catalog.Call) {
+	conversation, response := call.Args["conversation_id"], call.Args["response_id"]
+	if !f.Genie() || t.upstream != "genie_poll_response" || conversation == nil || response == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	offered := false
+	for _, other := range v.tools {
+		offered = offered || other.upstream == genieCancel
+	}
+	if !offered {
+		return
+	}
+	var params, args object
+	args.raw("conversation_id", string(conversation))
+	args.raw("response_id", string(response))
+	params.text("name", genieCancel)
+	params.raw("arguments", string(args.bytes()))
+	upstream := f.connect(v)
+	v.calls++
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTime)
+	f.w.background.Go(func() {
+		defer cancel()
+		defer f.ended(v)
+		if _, err := upstream.Call(ctx, params.bytes(), true, nil, nil); err != nil {
+			f.logger().Debug("an answer of Genie was not cancelled", zap.String("error", catalog.AsError(err).Message))
+		}
+	})
+}
+
+// genieCancel is the tool of Genie One that stops an answer.
+const genieCancel = "genie_cancel_response"
 
 // warehouseNamed refuses SQL on a warehouse that the server picks, where the policy
 // says which ones may be used.
@@ -127,8 +175,8 @@ func (f *federated) warehouseNamed(ctx context.Context, call *catalog.Call, t *m
 }
 
 // params are those of tools/call: the arguments as they came, without what belongs
-// into _meta.
-func (t *managedTool) params(call *catalog.Call) (json.RawMessage, error) {
+// into _meta, and the traceparent of the client, which may be "".
+func (t *managedTool) params(call *catalog.Call, traceparent string) (json.RawMessage, error) {
 	args := slices.Clone(call.Body)
 	var o, meta object
 	var err error
@@ -142,6 +190,9 @@ func (t *managedTool) params(call *catalog.Call) (json.RawMessage, error) {
 		if given {
 			meta.raw(name, metaValue(name, gjson.ParseBytes(raw)))
 		}
+	}
+	if traceparent != "" {
+		meta.text("traceparent", traceparent)
 	}
 	o.text("name", t.upstream)
 	o.raw("arguments", string(args))
@@ -165,100 +216,6 @@ func metaValue(name string, v gjson.Result) string {
 		return string(appendText(nil, v.Raw))
 	}
 	return v.Raw
-}
-
-// relayed is a server's result in the form of ours: bounded, and marked as what
-// others wrote.
-func (s *Server) relayed(call *catalog.Call, result json.RawMessage) ([]byte, error) {
-	root := gjson.ParseBytes(result)
-	text, others := managedContent(root.Get("content"))
-	if root.Get("isError").Bool() {
-		return nil, managedFailure(call, text)
-	}
-	structured := root.Get("structuredContent")
-	if !structured.IsObject() && !structured.IsArray() {
-		structured = gjson.Result{}
-	}
-	if trimmed := strings.TrimSpace(text); structured.Raw == "" && gjson.Valid(trimmed) {
-		if v := gjson.Parse(trimmed); v.IsObject() || v.IsArray() {
-			structured, text = v, ""
-		}
-	} else if structured.Raw != "" && gjson.Valid(trimmed) {
-		text = "" // the same once more, for clients without structured content
-	}
-	var o object
-	room := s.room()
-	cut := false
-	var foreign []string
-	if structured.Raw != "" {
-		foreign = append(foreign, "result")
-	}
-	if text != "" || structured.Raw == "" {
-		foreign = append(foreign, "text")
-	}
-	if len(others) > 0 {
-		foreign = append(foreign, "not_shown") // types and addresses are theirs, too
-	}
-	o.untrusted(foreign...)
-	if structured.Raw != "" {
-		whole := json.RawMessage(structured.Raw)
-		if text != "" {
-			room /= 2
-		}
-		if len(whole) > room {
-			whole, cut = shorten(whole, room), true
-		}
-		o.raw("result", string(whole))
-	}
-	if text != "" || structured.Raw == "" {
-		if n := fitting(text, room); n < len(text) {
-			text, cut = text[:n], true
-		}
-		o.text("text", text)
-	}
-	if len(others) > 0 {
-		o.texts("not_shown", others)
-	}
-	if cut {
-		o.boolean("truncated", true)
-		o.text("note", "It is longer than a result may be. Ask for less, such as fewer results, rows or columns; a larger --max-result-tokens shows more.")
-	}
-	return o.bytes(), nil
-}
-
-// managedContent is the text of a result, and what else is in it, by type and size.
-func managedContent(content gjson.Result) (text string, others []string) {
-	var parts []string
-	content.ForEach(func(_, block gjson.Result) bool {
-		switch kind := block.Get("type").Str; {
-		case kind == "text":
-			parts = append(parts, block.Get("text").Str)
-		case kind == "resource" && block.Get("resource.text").Exists():
-			parts = append(parts, block.Get("resource.text").Str)
-		case len(others) < 20:
-			address, _, _ := strings.Cut(block.Get("uri").Str, "?") // what is behind it may let in whoever has it
-			others = append(others, managedText(fmt.Sprintf("%s %s %s, %d bytes", kind, block.Get("mimeType").Str, address, len(block.Raw)), 200))
-		}
-		return true
-	})
-	return strings.Join(parts, "\n"), others
-}
-
-// managedFailure is a result that says of itself that it is an error.
-func managedFailure(call *catalog.Call, text string) error {
-	e := &catalog.Error{Kind: catalog.Invalid, Quoted: true, Message: call.About() + ": the server answers with an error",
-		Advice: "If the arguments are at fault, correct them and call again."}
-	if text = managedText(text, 2000); text != "" {
-		e.Message += ": " + text
-	}
-	upper := strings.ToUpper(text)
-	if strings.Contains(upper, "PERMISSION_DENIED") || strings.Contains(upper, "INSUFFICIENT_PERMISSIONS") {
-		e.Kind, e.Advice = catalog.Forbidden, "The call needs "+call.Row.Needs+"."
-	}
-	if !call.Row.Effect.ReadOnly() {
-		e.Advice += " Part of it may have been done."
-	}
-	return e
 }
 
 // relays says what a call to another server would do, as far as anybody here knows.

@@ -3,6 +3,7 @@ package tools
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,7 +230,7 @@ func TestMetaIsOffered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	params, err := tool.params(call)
+	params, err := tool.params(call, "")
 	if want := `{"name":"main__kb__a","arguments":{"query":"q","filters":{"a":1}},"_meta":{"num_results":3,"columns":"id,body"}}`; err != nil || string(params) != want {
 		t.Errorf("%s, %v", params, err)
 	}
@@ -270,6 +271,52 @@ func TestNamesWithTwoUnderscores(t *testing.T) {
 		}
 		if got := m.touches(test.tool, nil); len(got) != 1 || got[0].ID != test.want {
 			t.Errorf("%s of %s is about %v, want %s", test.tool, test.spec, got, test.want)
+		}
+	}
+}
+
+// TestNamesThatTwoCouldHave: neither gets the short one, so that no name ever stands
+// for the other tool.
+func TestNamesThatTwoCouldHave(t *testing.T) {
+	m, err := ParseManaged("fn=external/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("c", 60)
+	shown := func(names ...string) []string {
+		var listed []json.RawMessage
+		for _, name := range names {
+			listed = append(listed, json.RawMessage(fmt.Sprintf(`{"name":%q,"inputSchema":{"type":"object"}}`, name)))
+		}
+		return sortedKeys(m.managedTools(listed, func(problem string) { t.Error(problem) }))
+	}
+	if got := shown(long + "__a__price"); len(got) != 1 || got[0] != "fn_price" {
+		t.Error(got)
+	}
+	for _, got := range [][]string{shown(long+"__a__price", long+"__b__price"), shown(long+"__b__price", long+"__a__price")} {
+		if len(got) != 2 || slices.Contains(got, "fn_price") {
+			t.Error(got)
+		}
+	}
+	if got := shown(long+"__a__price", "price"); len(got) != 2 || !slices.Contains(got, "fn_price") {
+		t.Error(got)
+	}
+}
+
+// TestWhatLeavesTheWorkspace: what a tool is told goes elsewhere, unless Databricks
+// itself is behind the service. And no tool says of what form its results are.
+func TestWhatLeavesTheWorkspace(t *testing.T) {
+	for spec, leaves := range map[string]bool{
+		"a=external/x": true, "a=service/system.ai.github": true, "a=app/mcp-x": true,
+		"a=service/system.ai.dbsql": false, "a=service/system.ai.genie_one_mcp": false, "a=sql": false, "a=functions/main/tools": false,
+	} {
+		tool, _ := toolOf(t, spec, `{"name":"do","description":"Does","inputSchema":{"type":"object"},"outputSchema":{"type":"object","properties":{"a":{"type":"integer"}}}}`)
+		if got := strings.Contains(tool.listed.Description, "leaves the workspace"); got != leaves {
+			t.Errorf("%s: %s", spec, tool.listed.Description)
+		}
+		encoded, err := json.Marshal(tool.listed)
+		if err != nil || strings.Contains(string(encoded), "outputSchema") {
+			t.Errorf("%s: %s, %v", spec, encoded, err)
 		}
 	}
 }

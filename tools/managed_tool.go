@@ -35,6 +35,15 @@ type managedTool struct {
 func (m ManagedServer) managedTools(listed []json.RawMessage, warn func(string)) map[string]*managedTool {
 	names := map[string]string{} // ours -> theirs
 	shown := map[string]*managedTool{}
+	wanted := map[string]map[string]bool{} // ours -> those of theirs that it would fit
+	for _, raw := range listed {
+		name := gjson.GetBytes(raw, "name").Str
+		ours := m.managedName(name)
+		if wanted[ours] == nil {
+			wanted[ours] = map[string]bool{}
+		}
+		wanted[ours][name] = true
+	}
 	sorted := slices.Clone(listed)
 	slices.SortFunc(sorted, func(a, b json.RawMessage) int { // the answer's order must not decide who keeps a name
 		return strings.Compare(gjson.GetBytes(a, "name").Str, gjson.GetBytes(b, "name").Str)
@@ -53,7 +62,9 @@ func (m ManagedServer) managedTools(listed []json.RawMessage, warn func(string))
 			return shown
 		}
 		ours := m.managedName(name)
-		if taken, ok := names[ours]; ok && taken != name {
+		if len(wanted[ours]) > 1 && ours != m.Prefix+"_"+name {
+			// A short name that two tools could have is neither's: which tool it stands
+			// for must not change when one of them goes.
 			ours = m.hashedName(name)
 		}
 		if _, ok := names[ours]; ok {
@@ -91,6 +102,8 @@ func (m ManagedServer) managedTool(ours, name string, tool gjson.Result, warn fu
 	if title == "" {
 		t.row.Title = ours
 	}
+	// No output schema: results are bounded, and marked as others' words, in a form of
+	// our own, and clients refuse a result that is not of the form it was declared to be.
 	t.listed = mcp.Tool{
 		Name: ours, Title: title, Description: m.describe(tool.Get("description").Str), RawInputSchema: schema,
 		Annotations: mcp.ToolAnnotation{
@@ -106,7 +119,7 @@ func (m ManagedServer) managedTool(ours, name string, tool gjson.Result, warn fu
 // describe puts the origin before what a server says of its tool.
 func (m ManagedServer) describe(said string) string {
 	origin := "[" + m.String()
-	if m.kind().leaves {
+	if m.kind().leaves && !m.SQL() && !m.Genie() { // services of Databricks itself
 		origin += "; what it is told leaves the workspace"
 	}
 	return origin + "] " + managedText(said, maxManagedDoc)
@@ -129,7 +142,7 @@ func (m ManagedServer) effect(tool string, hints gjson.Result) catalog.Effect {
 	switch {
 	case m.search(), m.SQL() && (tool == "execute_sql_read_only" || tool == "poll_sql_result"):
 		return catalog.Read
-	case m.Genie() && tool == "genie_cancel_response":
+	case m.Genie() && tool == genieCancel:
 		return catalog.Ensure
 	case m.Genie():
 		return catalog.Read

@@ -192,6 +192,10 @@ func (s *Server) ToolsChanged() {
 
 // identified hears that it is known who is signed in, which may leave other tools.
 func (s *Server) identified() {
+	if s.federation.awaitsSignIn() {
+		s.ToolsChanged()
+		return
+	}
 	if s.policies == nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/policy"
 	"brickmcp/tools/runs"
 )
 
@@ -35,7 +36,7 @@ var backends = []struct {
 	prefix string // with its slash; "": no agent at all
 	open   func(s *Server) runs.Backend
 }{
-	{"", func(s *Server) runs.Backend { return &runs.Supervisor{API: s.api, Host: s.place} }},
+	{"", func(s *Server) runs.Backend { return &runs.Supervisor{API: s.api, Host: s.place, Permits: mayAskAgent} }},
 	{"apps/", func(s *Server) runs.Backend { return &runs.Apps{API: s.api, Open: s.app} }},
 	{"endpoints/", func(s *Server) runs.Backend { return &runs.Endpoints{API: s.api} }},
 	{"genie/", func(s *Server) runs.Backend { return &runs.Genie{API: s.api} }},
@@ -57,6 +58,12 @@ func (s *Server) newRunner() *runs.Runner {
 		return nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("agent %q is of no known kind", cutText(agent, 80)),
 			Advice: "Give " + agentForms() + ", or no agent for the Supervisor. Nothing was sent."}
 	}}
+}
+
+// mayAskAgent reports whether the policy lets an agent through, as in a list.
+func mayAskAgent(ctx context.Context, agent string) bool {
+	rules := rulesOf(ctx)
+	return rules == nil || rules.Shows(policy.Object{Scope: catalog.ScopeAgents, ID: agent})
 }
 
 func agentForms() string {
@@ -261,7 +268,10 @@ func (s *Server) listSupervisorRuns(ctx context.Context, call *catalog.Call) ([]
 		return nil, err
 	}
 	status, _ := argument[string](call, "status")
-	out := []byte(`{"runs":[`)
+	var head object
+	head.untrusted("runs") // they show what was asked
+	head.name("runs")
+	out := append(head.buf, '[')
 	returned := 0
 	listed, err := s.registry.List(owner, call.Page.Token, func(run *runs.Run) (take, stop bool) {
 		shown := s.shownStatus(run)
@@ -292,9 +302,6 @@ func (s *Server) listSupervisorRuns(ctx context.Context, call *catalog.Call) ([]
 	tail.boolean("truncated", listed.Next != "")
 	if listed.Next != "" {
 		tail.text("next_page_token", listed.Next)
-	}
-	if returned > 0 {
-		tail.untrusted("runs")
 	}
 	if listed.Damaged > 0 {
 		tail.text("note", plural(listed.Damaged, "record")+" in the state directory cannot be read and is left out")

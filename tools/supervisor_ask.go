@@ -35,27 +35,53 @@ func (s *Server) asksApproval(ctx context.Context) bool {
 // ended with them, and lets the run go on by the answer. The result, if there is
 // one, is to be returned now: the client calls again with the reply.
 func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, answer []byte, err error) ([]byte, *mcp.CallToolResult, error) {
-	if err != nil || row.Name != catalog.WaitSupervisorRun.Name || !s.asksApproval(ctx) || gjson.GetBytes(answer, "status").Str != string(runs.ApprovalRequired) {
+	if err != nil || row.Name != catalog.WaitSupervisorRun.Name {
 		return answer, nil, err
+	}
+	if gjson.GetBytes(answer, "error.sign_in_url").Exists() {
+		asked, err := s.askConnection(ctx, req, row, gjson.GetBytes(answer, "run_id").Str)
+		return answer, asked, err
+	}
+	if !s.asksApproval(ctx) || gjson.GetBytes(answer, "status").Str != string(runs.ApprovalRequired) {
+		return answer, nil, nil
 	}
 	deadline, bounded := ctx.Deadline()
 	if bounded && time.Until(deadline) < askPatience {
 		return answer, nil, nil // the next wait asks at once
 	}
 	id := gjson.GetBytes(answer, "run_id").Str
-	pending := s.pendingOf(ctx, req, row, id)
+	pending, bound := s.pendingOf(ctx, req, row, id)
 	if len(pending) == 0 {
 		return answer, nil, nil // it went on meanwhile
 	}
 	question, ids := approvalForm(pending)
-	question.State = id + " " + strings.Join(ids, " ")
-	reply, asked, askErr := s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
-	if asked != nil || askErr != nil {
-		return answer, asked, nil
+	if len(question.Message) > maxQuestion {
+		return answer, nil, nil // nobody can decide on what is not shown at all
+	}
+	// What comes back is the client's word. The token in its state says that this very
+	// question was asked, and is good for one answer.
+	reply, replied := replyTo(ctx, req, approvalQuestion)
+	if !replied {
+		if question.State, _, err = s.confirmations.issue(bound); err != nil {
+			return nil, nil, err
+		}
+		var asked *mcp.CallToolResult
+		reply, asked, err = s.askPerson(ctx, req, question, min(confirmPatience, time.Until(deadline)-startTime))
+		if asked != nil {
+			return answer, asked, nil
+		}
+		if err != nil || reply.Action == ReplyNone {
+			s.confirmations.revoke(question.State)
+			return answer, nil, nil
+		}
 	}
 	decisions := repliedDecisions(reply, ids)
-	if decisions == nil || reply.State != question.State {
+	if decisions == nil {
+		s.confirmations.revoke(reply.State)
 		return answer, nil, nil // it stays pending
+	}
+	if s.confirmations.redeem(reply.State, bound) != nil {
+		return answer, nil, nil // an answer to another question, or to none
 	}
 	// The arguments of the wait name run and workspace.
 	args := object{}
@@ -84,6 +110,26 @@ func (s *Server) askApproval(ctx context.Context, req mcp.CallToolRequest, row *
 	return approved, nil, nil
 }
 
+// askConnection sends the person to where a connection wants a sign-in, which ended
+// the run: once for each run, because a client may repeat a call that it was
+// answered so. Clients that cannot open addresses find it in the run's error.
+func (s *Server) askConnection(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) (*mcp.CallToolResult, error) {
+	run := s.recorded(ctx, req, row, id)
+	if run == nil || run.Error == nil {
+		return nil, nil
+	}
+	at := run.Error.SignInURL
+	e := &catalog.Error{Kind: catalog.SignIn, Message: "run " + id + ": a connection wants its user to sign in", Advice: "Open " + at + ", then start the run again.", SignInURL: at, Err: catalog.ErrSignInElsewhere}
+	asked, err := askToSignIn(ctx, req, e)
+	if asked == nil && err == nil || !s.registry.FirstSignIn(id) {
+		return nil, nil
+	}
+	if err != nil { // the older clients' way: an error, which is made of this one
+		return nil, e
+	}
+	return asked, nil
+}
+
 // withTimeout are the arguments of a wait with less time.
 func withTimeout(args json.RawMessage, left time.Duration) json.RawMessage {
 	var members map[string]json.RawMessage
@@ -98,9 +144,9 @@ func withTimeout(args json.RawMessage, left time.Duration) json.RawMessage {
 	return shorter
 }
 
-// pendingOf is what the run waits for, from its record: the answer to the agent is
-// cut to its budget, and a person is asked about all of it.
-func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) []runs.Pending {
+// recorded is the run that a call is about, from its record: the answer to the agent
+// is cut to its budget, and a person is asked about all of it. Nil: there is none.
+func (s *Server) recorded(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) *runs.Run {
 	w, _, err := s.in(row.Name, req.Params.RawArguments)
 	if err != nil {
 		return nil
@@ -110,10 +156,24 @@ func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *ca
 		return nil
 	}
 	run, _, err := w.runner.Look(ctx, owner, id)
-	if err != nil || run.Status != runs.ApprovalRequired {
+	if err != nil {
 		return nil
 	}
-	return run.Pending()
+	return run
+}
+
+// pendingOf is what the run waits for. The token of the question is bound to every
+// byte of that.
+func (s *Server) pendingOf(ctx context.Context, req mcp.CallToolRequest, row *catalog.Row, id string) ([]runs.Pending, binding) {
+	run := s.recorded(ctx, req, row, id)
+	if run == nil || run.Status != runs.ApprovalRequired {
+		return nil, binding{}
+	}
+	pending := run.Pending()
+	about := object{}
+	about.text("run_id", id)
+	about.raw("pending", string(pendingJSON(pending, every)))
+	return pending, binding{User: run.Owner.User, Workspace: run.Owner.Host, Tool: approvalQuestion, Arguments: about.bytes()}
 }
 
 // approvalForm asks for one decision on each. What it quotes is the agent's; what of

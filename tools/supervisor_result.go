@@ -11,12 +11,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-const (
-	// runKept is how long a run is found.
-	runKept = 30 * 24 * time.Hour
-	// memoryNote is said of runs that a restart loses.
-	memoryNote = "runs are kept in memory only, because this server has no state directory: a restart forgets them"
-)
+// memoryNote is said of runs that a restart loses.
+const memoryNote = "runs are kept in memory only, because this server has no state directory: a restart forgets them"
 
 func itemType(item json.RawMessage) string { return gjson.GetBytes(item, "type").Str }
 
@@ -41,64 +37,87 @@ func (s *Server) runStarted(run *runs.Run) []byte {
 	return o.bytes()
 }
 
-// runResult is a run for an agent. The budget goes to what matters: status, pending
-// approvals, the output text whole if it fits, and then the newest items; the
-// older ones are on the next page.
-func (s *Server) runResult(call *catalog.Call, run *runs.Run, looked error) []byte {
-	limit := s.budget - headRoom
-	var o object
-	o.untrusted("output_text", "items", "pending_approvals", "error", "trace")
-	o.text("run_id", run.ID)
-	if run.Agent != "" {
-		o.text("agent", run.Agent)
-	}
-	o.text("status", string(s.shownStatus(run)))
-	if run.Status.Polls() {
-		o.integer("poll_after_ms", s.runner.Next(run).Milliseconds())
-	}
-	if looked != nil {
-		o.text("last_look", "failed, so this is how it was last seen: "+cutText(catalog.AsError(looked).Message, 300))
-	}
-	o.text("created_at", run.Created.Format(time.RFC3339))
-	o.text("expires_at", run.Created.Add(runKept).Format(time.RFC3339))
-	if run.Conversation != "" {
-		o.text("conversation_id", run.Conversation)
-	}
-	shortened := false
-	if call.Page.Skip == 0 {
-		shortened = s.runHead(&o, run, limit)
-	}
-	shortened = runItems(&o, run, call.Page.Skip, limit) || shortened
-	if !s.registry.Durable() {
-		o.text("note", memoryNote)
-	} else if shortened {
-		o.shortened(shortNote)
-	}
-	return o.bytes()
+// runPage is a run for an agent, while it is put together. The budget goes to what
+// matters: status, pending approvals, the output text whole if it fits, and then the
+// newest items; the older ones are on the next page.
+type runPage struct {
+	object
+	limit     int      // bytes
+	foreign   []string // members whose texts are not ours
+	shortened bool     // something was cut for good
 }
 
-// runHead appends what stands before the items.
-func (s *Server) runHead(o *object, run *runs.Run, limit int) (shortened bool) {
-	fit := func(name string, value []byte, room int) {
-		if (name == "usage" || name == "trace") && room < 300 && len(value) > room {
-			shortened = true // with a budget this small there are better things to show
-			return
-		}
-		room = max(room, 300)
-		if len(value) > room {
-			value, shortened = shorten(value, room), true
-		}
-		o.raw(name, string(value))
+func (s *Server) runResult(call *catalog.Call, run *runs.Run, looked error) []byte {
+	p := runPage{limit: s.budget - headRoom}
+	p.text("run_id", run.ID)
+	if run.Agent != "" {
+		p.text("agent", run.Agent)
 	}
-	left := func() int { return limit - len(o.buf) }
+	p.text("status", string(s.shownStatus(run)))
+	if run.Status.Polls() {
+		p.integer("poll_after_ms", s.runner.Next(run).Milliseconds())
+	}
+	if looked != nil {
+		p.says("last_look")
+		p.text("last_look", "failed, so this is how it was last seen: "+cutText(catalog.AsError(looked).Message, 300))
+	}
+	p.text("created_at", run.Created.Format(time.RFC3339))
+	p.text("expires_at", run.Expires().Format(time.RFC3339))
+	if run.Conversation != "" {
+		p.text("conversation_id", run.Conversation)
+	}
+	if call.Page.Skip == 0 {
+		p.head(run)
+	}
+	p.items(run, call.Page.Skip)
+	if !s.registry.Durable() {
+		p.text("note", memoryNote)
+	} else if p.shortened {
+		p.object.shortened(shortNote)
+	}
+	result := p.bytes()
+	if len(p.foreign) == 0 {
+		return result
+	}
+	var mark object
+	mark.untrusted(p.foreign...) // before all of them
+	return append(append(mark.buf, ','), result[1:]...)
+}
+
+// says marks a member whose texts the service, or an agent, wrote.
+func (p *runPage) says(name string) { p.foreign = append(p.foreign, name) }
+
+func (p *runPage) left() int { return p.limit - len(p.buf) }
+
+// fit appends a member of the service's, cut to room or 300 bytes.
+func (p *runPage) fit(name string, value []byte, room int) {
+	if (name == "usage" || name == "trace") && room < 300 && len(value) > room {
+		p.shortened = true // with a budget this small there are better things to show
+		return
+	}
+	room = max(room, 300)
+	if len(value) > room {
+		value, p.shortened = shorten(value, room), true
+	}
+	p.says(name)
+	p.raw(name, string(value))
+}
+
+// head appends what stands before the items.
+func (p *runPage) head(run *runs.Run) {
 	if run.Error != nil {
 		value, err := json.Marshal(run.Error)
 		if err == nil {
-			fit("error", value, left()/4)
+			p.fit("error", value, p.left()/4)
 		}
 	}
 	if pending := run.Pending(); len(pending) > 0 && !run.Status.Ended() {
-		fit("pending_approvals", pendingJSON(pending), left()/2)
+		value := pendingJSON(pending, every)
+		if room := max(p.left()/2, 300); len(value) > room {
+			value, p.shortened = pendingJSON(pending, room), true
+		}
+		p.says("pending_approvals")
+		p.raw("pending_approvals", string(value))
 	}
 	var ids []string
 	for _, response := range run.Responses {
@@ -107,43 +126,20 @@ func (s *Server) runHead(o *object, run *runs.Run, limit int) (shortened bool) {
 		}
 	}
 	if len(ids) > 0 {
-		o.texts("response_ids", ids[max(0, len(ids)-10):])
+		p.texts("response_ids", ids[max(0, len(ids)-10):])
 	}
 	if text := run.OutputText(); text != "" {
-		fit("output_text", appendText(nil, text), left()-left()/8)
+		p.fit("output_text", appendText(nil, text), p.left()-p.left()/8)
 	}
 	if run.Usage != nil {
-		fit("usage", compact(run.Usage), left()/4)
+		p.fit("usage", compact(run.Usage), p.left()/4)
 	}
 	if run.Trace != nil {
-		fit("trace", compact(run.Trace), left()/3)
+		p.fit("trace", compact(run.Trace), p.left()/3)
 	}
-	return shortened
 }
 
 func compact(value json.RawMessage) []byte { return []byte(gjson.GetBytes(value, "@ugly").Raw) }
-
-// pendingJSON shows what a person has to decide: arguments as the JSON that they
-// are, or as text if they are none.
-func pendingJSON(pending []runs.Pending) []byte {
-	out := []byte{'['}
-	for i, p := range pending {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		var o object
-		o.text("approval_request_id", p.ID)
-		o.text("server_label", p.ServerLabel)
-		o.text("name", p.Name)
-		if gjson.Valid(p.Arguments) {
-			o.raw("arguments", gjson.Get(p.Arguments, "@ugly").Raw)
-		} else {
-			o.text("arguments", p.Arguments)
-		}
-		out = append(out, o.bytes()...)
-	}
-	return append(out, ']')
-}
 
 // checkItemPage refuses a page_token of another run.
 func checkItemPage(call *catalog.Call, run *runs.Run) error {
@@ -153,14 +149,14 @@ func checkItemPage(call *catalog.Call, run *runs.Run) error {
 	return nil
 }
 
-// runItems appends the newest items that fit, skip of them left out, in the order
-// in which they came. A message whose text is in output_text stands there only.
-func runItems(o *object, run *runs.Run, skip, limit int) (shortened bool) {
+// items appends the newest items that fit, skip of them left out, in the order in
+// which they came.
+func (p *runPage) items(run *runs.Run, skip int) {
 	if len(run.Items) == 0 {
-		return false
+		return
 	}
 	const around = len(`,"items":[],"returned":12345,"truncated":true,"next_page_token":"~12345~"`)
-	room := limit - len(o.buf) - around
+	room := p.left() - around
 	end := max(len(run.Items)-skip, 0)
 	first, size := end, 0
 	for first > 0 {
@@ -171,32 +167,29 @@ func runItems(o *object, run *runs.Run, skip, limit int) (shortened bool) {
 		size += item
 		first--
 	}
-	if first == end && skip > 0 || first == end && room > 600 { // one item that is larger than a page
-		first, shortened = end-1, true
+	cutting := first == end && (skip > 0 || room > 600) // one item that is larger than a page
+	if cutting {
+		first, p.shortened = end-1, true
 	}
-	o.name("items")
-	o.buf = append(o.buf, '[')
+	p.says("items")
+	p.name("items")
+	p.buf = append(p.buf, '[')
 	for i := first; i < end; i++ {
 		if i > first {
-			o.buf = append(o.buf, ',')
+			p.buf = append(p.buf, ',')
 		}
 		value := compact(run.Items[i])
-		if shortened {
+		if cutting {
 			value = shorten(value, max(room, 300))
 		}
-		o.buf = append(o.buf, value...)
+		p.buf = append(p.buf, value...)
 	}
-	o.buf = append(o.buf, ']')
-	o.integer("returned", int64(end-first))
-	o.boolean("truncated", first > 0)
-	if first > 0 {
-		next := catalog.Page{Skip: len(run.Items) - first}
-		if next.Skip == 0 { // nothing fitted: the page behind begins with the newest
-			return shortened
-		}
-		o.text("next_page_token", next.String())
+	p.buf = append(p.buf, ']')
+	p.integer("returned", int64(end-first))
+	p.boolean("truncated", first > 0)
+	if next := (catalog.Page{Skip: len(run.Items) - first}); first > 0 && next.Skip > 0 { // 0: nothing fitted
+		p.text("next_page_token", next.String())
 	}
-	return shortened
 }
 
 // listedRun is a run in a list.

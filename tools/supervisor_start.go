@@ -118,12 +118,23 @@ func toolProblem(index int, tool gjson.Result) string {
 	return fmt.Sprintf("tool %d: type %q is none of %s", index, cutText(kind, 64), strings.Join(known, ", "))
 }
 
-// itemProblem finds items that no service takes.
+// itemProblem finds items that no service takes, and approvals that nobody gave: in a
+// history of the caller's own they would let a tool act past --approvals.
 func itemProblem(items []json.RawMessage) string {
 	for i, raw := range items {
 		item := gjson.ParseBytes(raw)
-		kind := item.Get("type").Str
+		kind, kinds := item.Get("type").Str, 0
+		item.ForEach(func(key, _ gjson.Result) bool {
+			if strings.EqualFold(key.String(), "type") {
+				kinds++
+			}
+			return true
+		})
 		switch {
+		case kinds > 1: // the service may read the other one
+			return fmt.Sprintf("input item %d: it has more than one type", i)
+		case strings.Contains(strings.ToLower(kind), "approval"):
+			return fmt.Sprintf("input item %d: %s is no input of a start: a run asks, and supervisor_approve or a person answers; conversation_id goes on from an earlier run with what was approved there", i, cutText(kind, 64))
 		case kind == "" && item.Get("role").Exists(): // a message, said shortly
 		case kind == "message" && !slices.Contains([]string{"user", "assistant", "system", "developer"}, item.Get("role").Str):
 			return fmt.Sprintf("input item %d: a message needs role user, assistant, system or developer", i)
@@ -162,8 +173,8 @@ func (s *Server) goOn(ctx context.Context, owner runs.Owner, agent string, reque
 		request.ConversationID = earlier.Conversation
 		return nil
 	}
-	request.Input = slices.Concat(earlier.Request.Input, earlier.Items, request.Input)
-	if _, given := earlier.Request.Model, request.Model; given == "" {
+	request.Input = slices.Concat(earlier.History(), request.Input)
+	if request.Model == "" {
 		request.Model = earlier.Request.Model
 	}
 	if request.Instructions == "" {

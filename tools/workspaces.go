@@ -200,7 +200,7 @@ func (s *Server) runWhoAmI(ctx context.Context, args json.RawMessage) (answer []
 	}
 	if s.federation != nil && len(answer) > 2 && answer[len(answer)-1] == '}' {
 		o := object{buf: slices.Clone(answer[:len(answer)-1])}
-		o.raw("managed", s.federation.report())
+		o.raw("managed", s.federation.report(ctx))
 		answer = o.bytes()
 	}
 	if asked.row != nil {

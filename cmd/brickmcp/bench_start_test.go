@@ -44,7 +44,7 @@ func benchList(b *testing.B, r *report) {
 	for _, access := range []struct {
 		level string
 		goal  float64
-	}{{"full", 28_000}, {"read", 12_000}} {
+	}{{"full", 37_000}, {"read", 16_000}} {
 		d := spawn(b, nil, r.path("brickmcp"), "--access", access.level).hello()
 		tools := gjson.GetBytes(d.ask("tools/list", `{}`), "result.tools")
 		all := []byte(tools.Raw)

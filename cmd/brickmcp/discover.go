@@ -21,6 +21,7 @@ const (
 	discoverTime    = 40 * time.Second
 	discoverAtOnce  = 8   // requests
 	discoverSchemas = 200 // looked into for functions and services
+	discoverPage    = 100 // of spaces, apps and services
 )
 
 func (c *config) managedCommand() *cobra.Command {
@@ -99,17 +100,20 @@ func discover(ctx context.Context, api catalog.Caller) *discovered {
 	}
 	ask("connections", func() error { return d.connections(ctx, api) })
 	ask("Genie spaces", func() error {
-		list, err := catalog.ListSpaces.Call(ctx, api, catalog.AgentLimits{PageSize: 100})
+		list, err := catalog.ListSpaces.Call(ctx, api, catalog.AgentLimits{PageSize: discoverPage})
 		if err != nil {
 			return err
 		}
 		for _, s := range list.Spaces {
 			d.add("genie/"+s.SpaceID, s.Title)
 		}
+		if len(list.Spaces) >= discoverPage {
+			d.more("Genie spaces", "full")
+		}
 		return nil
 	})
 	ask("apps", func() error {
-		list, err := catalog.ListApps.Call(ctx, api, catalog.AgentLimits{PageSize: 100})
+		list, err := catalog.ListApps.Call(ctx, api, catalog.AgentLimits{PageSize: discoverPage})
 		if err != nil {
 			return err
 		}
@@ -117,6 +121,9 @@ func discover(ctx context.Context, api catalog.Caller) *discovered {
 			if strings.HasPrefix(app.Name, "mcp-") {
 				d.add("app/"+app.Name, "app")
 			}
+		}
+		if len(list.Apps) >= discoverPage {
+			d.more("apps", "full")
 		}
 		return nil
 	})
@@ -128,13 +135,14 @@ func discover(ctx context.Context, api catalog.Caller) *discovered {
 	}
 	for _, schema := range append([]string{"system.ai"}, schemas...) {
 		ask("MCP services", func() error {
-			list, err := catalog.ListMCPServices.Call(ctx, api, catalog.MCPServicesRequest{Parent: "schemas/" + schema, PageSize: 100})
+			list, err := catalog.ListMCPServices.Call(ctx, api, catalog.MCPServicesRequest{Parent: "schemas/" + schema, PageSize: discoverPage})
 			if err != nil {
 				return err
 			}
 			for _, s := range list.Services {
 				d.add("service/"+s.Name, cmp.Or(s.Comment, "MCP service"))
 			}
+			d.more("MCP services of "+schema, list.NextPageToken)
 			return nil
 		})
 		if schema == "system.ai" {
@@ -143,10 +151,16 @@ func discover(ctx context.Context, api catalog.Caller) *discovered {
 		ask("functions", func() error {
 			name, of, _ := strings.Cut(schema, ".")
 			list, err := catalog.ListFunctions.Call(ctx, api, catalog.FunctionsRequest{CatalogName: name, SchemaName: of})
-			if err == nil && len(list.Functions) > 0 {
-				d.add("functions/"+name+"/"+of, fmt.Sprintf("%d functions", len(list.Functions)))
+			if err != nil {
+				return err
 			}
-			return err
+			switch n := len(list.Functions); {
+			case list.NextPageToken != "": // even where this page has none
+				d.add("functions/"+name+"/"+of, fmt.Sprintf("more than %d functions", n))
+			case n > 0:
+				d.add("functions/"+name+"/"+of, fmt.Sprintf("%d functions", n))
+			}
+			return nil
 		})
 	}
 	_ = questions.Wait() // none of them fails: what fails is a note
@@ -164,6 +178,7 @@ func (d *discovered) connections(ctx context.Context, api catalog.Caller) error 
 			d.add("external/"+c.Name, cmp.Or(c.Comment, "connection"))
 		}
 	}
+	d.more("connections", list.NextPageToken)
 	return nil
 }
 
@@ -172,6 +187,7 @@ func (d *discovered) indexes(ctx context.Context, api catalog.Caller) error {
 	if err != nil {
 		return err
 	}
+	d.more("endpoints of vector search", endpoints.NextPageToken)
 	var first error
 	for _, e := range endpoints.Endpoints {
 		list, err := catalog.ListSearchIndexes.Call(ctx, api, catalog.SearchIndexesRequest{EndpointName: e.Name})
@@ -182,6 +198,7 @@ func (d *discovered) indexes(ctx context.Context, api catalog.Caller) error {
 		for _, x := range list.Indexes {
 			d.add("vector-search/"+strings.ReplaceAll(x.Name, ".", "/"), "index; only one with embeddings that Databricks makes")
 		}
+		d.more("indexes on "+e.Name, list.NextPageToken)
 	}
 	return first
 }
@@ -225,6 +242,15 @@ func (d *discovered) note(text string) {
 	if !slices.Contains(d.Notes, text) {
 		d.Notes = append(d.Notes, text)
 	}
+}
+
+// more notes a list that goes on where this one ends: token is that of its next page.
+func (d *discovered) more(what, token string) {
+	if token == "" {
+		return
+	}
+	clean, _ := catalog.Clean(what)
+	d.note("There are more " + clean + " than were looked at; --managed takes the others as well.")
 }
 
 // failed notes what could not be listed. What the workspace does not have, or does

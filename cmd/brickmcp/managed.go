@@ -89,7 +89,10 @@ func (u *upstream) get() (*managed.Client, error) {
 		RoundTripper: rest.RoundTripper, Turns: u.turns, Timeout: managed.OtherTime,
 		Needs: u.server.Needs(), Version: version, Changed: u.changed,
 	}
-	if u.server.Path() == "" { // an app: what is for the workspace is not for its host
+	if u.server.Path() == "" {
+		// An app. What is for the workspace is not for its host, and that it refuses a
+		// token must not sign anybody out there.
+		config.Token, config.Invalidate, config.SignInError = u.w.appToken, nil, appSignInError
 		config.Headers, config.WorkspaceID = nil, ""
 		if u.w.forwarded { // nor does it say whether the workspace takes the user's token
 			config.Invalidate = nil
@@ -116,6 +119,9 @@ func (u *upstream) address(host string) func(context.Context) (string, error) {
 		case app.URL == "":
 			return "", &catalog.Error{Kind: catalog.Busy, Message: "the app " + u.server.Name + " has no address: it is not running", Advice: "Start the app, then call again."}
 		}
+		if _, _, err := u.w.appConfig(app.URL); err != nil {
+			return "", err
+		}
 		return strings.TrimSuffix(app.URL, "/") + "/mcp", nil
 	}
 }
@@ -130,12 +136,12 @@ func (u *upstream) Tools(ctx context.Context) ([]json.RawMessage, error) {
 }
 
 // Call implements tools.Upstream.
-func (u *upstream) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(string)) (json.RawMessage, error) {
+func (u *upstream) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(string), ask tools.Asker) (json.RawMessage, error) {
 	client, err := u.get()
 	if err != nil {
 		return nil, err
 	}
-	return client.Call(ctx, params, repeatable, progress)
+	return client.Call(ctx, params, repeatable, progress, ask)
 }
 
 // Close implements tools.Upstream.

@@ -199,6 +199,37 @@ func (r refusing) Do(_ context.Context, call *catalog.Call) (*catalog.Answer, er
 	return nil, &catalog.Error{Kind: r.kind, Message: call.About() + ": no"}
 }
 
+// TestDiscoverSaysWhatItLeavesOut: a list that has further pages is said to be cut.
+func TestDiscoverSaysWhatItLeavesOut(t *testing.T) {
+	d := discover(t.Context(), endless{})
+	for _, what := range []string{"MCP services of system.ai", "connections", "endpoints of vector search", "indexes on e1"} {
+		if !slices.ContainsFunc(d.Notes, func(note string) bool { return strings.Contains(note, "more "+what+" than") }) {
+			t.Errorf("%s: not in %v", what, d.Notes)
+		}
+	}
+	if !slices.ContainsFunc(d.Servers, func(s discoveredServer) bool {
+		return strings.HasSuffix(s.Flag, "=functions/main/tools") && s.About == "more than 0 functions"
+	}) {
+		t.Errorf("functions on a later page: %v", d.Servers)
+	}
+}
+
+// endless is a workspace whose lists all have another page.
+type endless struct{}
+
+func (endless) Do(_ context.Context, call *catalog.Call) (*catalog.Answer, error) {
+	body := `{"next_page_token":"more"}`
+	switch call.Row.Name {
+	case catalog.ListCatalogs.Name:
+		body = `{"catalogs":[{"name":"main"}]}`
+	case catalog.ListSchemas.Name:
+		body = `{"schemas":[{"name":"tools"}]}`
+	case catalog.ListSearchEndpoints.Name:
+		body = `{"endpoints":[{"name":"e1"}],"next_page_token":"more"}`
+	}
+	return &catalog.Answer{Body: []byte(body), Status: 200}, nil
+}
+
 // TestCallOfAnotherServer: the command line reaches their tools, too.
 func TestCallOfAnotherServer(t *testing.T) {
 	cmd := command(t, "call", "fn_main__retail__net_price", "price=100", "discount=0.25", "--sandbox", "--managed", "fn=functions/main/retail")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func storyAgents(t *testing.T) {
 	}
 
 	// A new agent takes minutes to come up. Then it answers.
-	made := a.call("agents_deploy", args{"model_name": "main.rag.store_analyst", "model_version": 1, "endpoint_name": "analyst-2", "scale_to_zero": false})
+	made := a.call("agents_deploy", args{"model_name": "main.rag.store_analyst", "model_version": 1, "endpoint_name": "analyst-2", "scale_to_zero": false, "deploy_feedback_model": true})
 	if !made.Get("created").Bool() || made.Get("endpoint_name").Str != "analyst-2" || made.Get("inference_table").Str == "" {
 		t.Fatalf("deployed: %s", made.Raw)
 	}
@@ -34,6 +35,11 @@ func storyAgents(t *testing.T) {
 	if answer := a.call("agents_query", args{"endpoint_name": "analyst-2", "input": "How many orders?", "stream": true, "force": true}); answer.Get("form").Str != "chat_agent" || answer.Get("output_text").Str == "" {
 		t.Errorf("answer: %s", answer.Raw)
 	}
+	judged := a.call("agents_give_feedback", args{"endpoint_name": "analyst-2", "request_id": "573d4a61-4adb-41bd-96db-0ec8cebc3744", "comment": "by the model that was deployed with it"})
+	if served := a.call("agents_get", args{"endpoint_name": "analyst-2"}); judged.Get("recorded_by").Str != "feedback model" || served.Get(`versions.#(served_entity_name=="feedback").traffic_percentage`).Raw != "0" {
+		t.Errorf("the feedback model: %s, %s", judged.Raw, served.Raw)
+	}
+	a.refused("missing", "agents_deploy", args{"model_name": "main.ml.churn", "model_version": 1, "endpoint_name": "churn-2", "deploy_feedback_model": true})
 	a.call("agents_delete", args{"endpoint_name": "analyst-2"})
 	a.refused("missing", "agents_get", args{"endpoint_name": "analyst-2"})
 
@@ -51,6 +57,12 @@ func storyAgents(t *testing.T) {
 	logs := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01"})
 	if logs.Get("table").Str != "main.rag.support_bot_payload" || logs.Get("returned").Int() < 5 {
 		t.Errorf("logs: %s", logs.Raw)
+	}
+	newest := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "row_limit": 2})
+	_, until, _ := strings.Cut(strings.TrimSuffix(newest.Get("next").Str, "."), "until=")
+	older := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "row_limit": 2, "until": until})
+	if times := append(newest.Get("rows.#.0").Array(), older.Get("rows.#.0").Array()...); len(times) != 4 || !slices.IsSortedFunc(times, func(x, y gjson.Result) int { return strings.Compare(y.Str, x.Str) }) || times[1].Str == times[2].Str {
+		t.Errorf("the newest, and those before: %s, %s", newest.Raw, older.Raw)
 	}
 	errors := a.call("agents_read_logs", args{"endpoint_name": bot, "since": "2025-01-01", "min_status": 400})
 	if n := errors.Get("returned").Int(); n == 0 || n >= logs.Get("returned").Int() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -49,11 +50,15 @@ func (c *config) toolsCommand() *cobra.Command {
 				Permission: catalog.GetMe.Needs, Endpoint: catalog.GetMe.Endpoint(), RateLimit: catalog.GetMe.Limit.String(),
 				InputSchema: who.RawInputSchema,
 			})
+			if len(s.managed) > 0 {
+				theirs, err := c.managedTools(cmd.Context(), s.access)
+				if err != nil {
+					return err
+				}
+				all = append(all, theirs...)
+			}
 			if asJSON {
-				encoder := json.NewEncoder(c.out)
-				encoder.SetEscapeHTML(false)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(all)
+				return printJSON(c.out, all)
 			}
 			table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "TOOL\tGROUP\tACCESS\tALLOWED\tPERMISSION\tENDPOINT")
@@ -69,4 +74,30 @@ func (c *config) toolsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// managedTools are the tools of the servers that --managed names. Those that cannot be
+// asked within their time are named on stderr.
+func (c *config) managedTools(ctx context.Context, access tools.Access) ([]listed, error) {
+	c.logLevel = "error" // what goes wrong with them is said below
+	a, err := c.build()
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	managed, failed := a.tools.ManagedTools(ctx)
+	for _, err := range failed {
+		clean, _ := catalog.Clean(err.Error())
+		c.printf("brickmcp: %s\n", clean)
+	}
+	var all []listed
+	for _, t := range managed {
+		all = append(all, listed{
+			Name: t.Row.Name, Group: t.Row.Group.ID, Title: t.Row.Title, Description: t.Listed.Description,
+			Access: t.Row.Effect.Needs().String(), Allowed: access.Allows(t.Row),
+			Permission: t.Row.Needs, Endpoint: t.Row.Endpoint(), RateLimit: t.Row.Limit.String(),
+			InputSchema: t.Listed.RawInputSchema,
+		})
+	}
+	return all, nil
 }

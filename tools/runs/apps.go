@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -145,7 +146,15 @@ func (a *Apps) Recover(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	if err := startDurable(ctx, app, run, &state); err != nil {
+	err = startDurable(ctx, app, run, &state)
+	if kind := kindOf(err); err != nil && (kind == catalog.Conflict || catalog.AsError(err).Code == authRecovery) {
+		// The server knows the key, and will not take it up: not now, and not later.
+		e := catalog.AsError(appError(name, err))
+		run.Responses = []Response{{ID: state.ID, CreatedAt: time.Now().UTC(), Status: "failed"}}
+		run.End(Failed, &Failure{Code: cmp.Or(e.Code, string(e.Kind)), Message: cut(e.Message, maxFailureText)})
+		return nil
+	}
+	if err != nil {
 		return appError(name, err)
 	}
 	state.put(run)
@@ -160,6 +169,10 @@ func (a *Apps) Poll(ctx context.Context, run *Run) error {
 		return err
 	}
 	app, err := a.reach(ctx, name)
+	if deleted(err) {
+		endWithApp(run)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -170,7 +183,12 @@ func (a *Apps) Poll(ctx context.Context, run *Run) error {
 	if err := look(ctx, app, run, &state); err != nil {
 		// An app that does not run answers for itself in many ways; one that was made
 		// anew has another URL.
-		if _, asked := a.connect(ctx, name); asked != nil && ctx.Err() == nil && stopped(asked) {
+		switch _, asked := a.connect(ctx, name); {
+		case asked == nil || ctx.Err() != nil:
+		case deleted(asked):
+			endWithApp(run)
+			return nil
+		case stopped(asked):
 			return asked
 		}
 		return appError(name, err)
@@ -182,19 +200,33 @@ func (a *Apps) Poll(ctx context.Context, run *Run) error {
 // Continue implements Backend: an app's agent asks in its own output.
 func (a *Apps) Continue(context.Context, *Run, []Decision) error { return ErrNoApprovals }
 
+// deleted reports that the workspace has no such app.
+func deleted(err error) bool {
+	return kindOf(err) == catalog.Missing && !catalog.AsError(err).MissingRoute
+}
+
+func endWithApp(run *Run) {
+	run.End(Expired, &Failure{Code: "not_found", Message: "the app does not exist any more, and what came of the run went with it"})
+}
+
 // Cancel implements Backend. Durable servers have no such call, and the others
 // answer that they have none.
-func (a *Apps) Cancel(ctx context.Context, run *Run) (bool, error) {
+func (a *Apps) Cancel(ctx context.Context, run *Run) (stopped bool, err error) {
 	state, err := stateOf(run)
-	if err != nil || state.Server != longRunning {
+	if err != nil {
 		return false, nil
 	}
-	name := strings.TrimPrefix(run.Agent, appPrefix)
-	app, err := a.reach(ctx, name)
-	if err != nil {
-		return false, nil // nobody is there to stop it
+	if state.Server == longRunning {
+		app, err := a.reach(ctx, strings.TrimPrefix(run.Agent, appPrefix))
+		if err != nil {
+			return false, nil // nobody is there to stop it
+		}
+		if stopped, err = cancelLongRunning(ctx, app, run, state); err != nil || stopped {
+			return stopped, err
+		}
 	}
-	return cancelLongRunning(ctx, app, run, state)
+	endedMeanwhile(ctx, a, run)
+	return false, nil
 }
 
 // connect finds the app and opens it, when it runs.

@@ -329,6 +329,7 @@ func TestLongRunningApp(t *testing.T) {
 		}
 		// A third one is cancelled, which the server does not do.
 		run = start(t, runner, "apps/orders", asking("x"))
+		app.then("GET /responses/resp_1", says(`{"id":"resp_1","status":"in_progress"}`))
 		cancelled, err := runner.Cancel(t.Context(), ana, run.ID)
 		if err != nil || cancelled.Status != Abandoned {
 			t.Errorf("%v %v", cancelled.Status, err)

@@ -65,6 +65,7 @@ var ErrNoApprovals = errors.New("this agent asks for no approvals")
 // keeper is where a run is kept.
 type keeper interface {
 	save(*Run) error
+	replace(*Run) error
 	hold(run *Run, limit time.Duration, follow func(context.Context, *Held)) error
 	live(*Run) bool
 }
@@ -81,7 +82,27 @@ func (r *Run) Hold(limit time.Duration, follow func(context.Context, *Held)) err
 	return r.keeper.hold(r, limit, follow)
 }
 
+// Note writes the run down in the middle of a look, before something that is to be
+// done once. ErrChanged: somebody else wrote meanwhile, and it is theirs to do.
+func (r *Run) Note() error {
+	if r.keeper == nil {
+		return nil
+	}
+	return r.keeper.replace(r)
+}
+
 // Live brings the run up to date from whoever holds its stream, and reports whether
 // somebody does or the run has ended. False: the process that held it is gone.
 // Poll of a backend with streams is made of it.
 func (r *Run) Live() bool { return r.keeper != nil && r.keeper.live(r) }
+
+// endedMeanwhile looks once more at a run that a backend cannot stop: one that has
+// ended by itself is brought up to date, and there is nothing to abandon.
+func endedMeanwhile(ctx context.Context, b Backend, run *Run) bool {
+	look := run.clone()
+	if b.Poll(ctx, look) != nil || look.Status.Polls() || look.Status == Expired {
+		return false
+	}
+	run.bring(look)
+	return true
+}

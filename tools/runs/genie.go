@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -116,7 +117,12 @@ func (g *Genie) Next(run *Run, now time.Time) time.Duration {
 func (g *Genie) Continue(context.Context, *Run, []Decision) error { return ErrNoApprovals }
 
 // Cancel implements Backend: the API has no such call.
-func (g *Genie) Cancel(context.Context, *Run) (bool, error) { return false, nil }
+func (g *Genie) Cancel(ctx context.Context, run *Run) (bool, error) {
+	if !endedMeanwhile(ctx, g, run) {
+		run.End(Abandoned, &Failure{Code: "not_supported", Message: "Genie has no cancel: it only reads, and ends the question by itself; here nobody looks at it any more"})
+	}
+	return false, nil
+}
 
 // Poll implements Backend.
 func (g *Genie) Poll(ctx context.Context, run *Run) error {
@@ -203,6 +209,9 @@ func (l *genieLook) answer(ctx context.Context, message *catalog.GenieMessage) e
 			l.going(message)
 			return nil
 		}
+		if m := a.Query.Metadata; m != nil && rows.problem == "" {
+			rows.total, rows.truncated = max(rows.total, m.RowCount), rows.truncated || m.IsTruncated
+		}
 		results[a.AttachmentID] = rows
 	}
 	l.ended(message)
@@ -235,6 +244,12 @@ func (l *genieLook) rows(ctx context.Context, message *catalog.GenieMessage, att
 	if expired {
 		l.state.Again = append(l.state.Again, attachment)
 		l.run.State = item(l.state)
+		switch err := l.run.Note(); {
+		case errors.Is(err, ErrChanged): // another look does it, or somebody ended the run
+			return nil, nil
+		case err != nil:
+			return nil, notKept(l.run, err)
+		}
 		result, err = catalog.RunGenieQuery.Call(ctx, l.genie.API, name)
 		switch {
 		case err != nil && lasting(err):

@@ -108,12 +108,16 @@ func genieItems(message *catalog.GenieMessage, results map[string]*genieRows) []
 	var items, texts, suggested []json.RawMessage
 	for _, a := range message.Attachments {
 		if q := a.Query; q != nil {
-			call := a.AttachmentID
+			call, parameters := a.AttachmentID, json.RawMessage(q.Parameters)
+			if string(parameters) == "null" {
+				parameters = nil
+			}
 			items = append(items, functionCall(call, "genie_query", string(item(struct {
-				Query       string `json:"query"`
-				Title       string `json:"title,omitempty"`
-				Description string `json:"description,omitempty"`
-			}{q.Query, q.Title, q.Description}))))
+				Query       string          `json:"query"`
+				Title       string          `json:"title,omitempty"`
+				Description string          `json:"description,omitempty"`
+				Parameters  json.RawMessage `json:"parameters,omitempty"`
+			}{q.Query, q.Title, q.Description, parameters}))))
 			if rows := results[call]; rows != nil {
 				items = append(items, functionOutput(call, rows.output()))
 			}

@@ -194,10 +194,45 @@ func TestGenieLookFails(t *testing.T) {
 		}
 		// And one that is cancelled goes on over there.
 		run = start(t, runner, "genie/s1", asking("x"))
-		if run, err = runner.Cancel(t.Context(), ana, run.ID); err != nil || run.Status != Abandoned {
-			t.Errorf("%v %v", run.Status, err)
+		if run, err = runner.Cancel(t.Context(), ana, run.ID); err != nil || run.Status != Abandoned || !strings.Contains(run.Error.Message, "Genie has no cancel") {
+			t.Errorf("%v %+v %v", run.Status, run.Error, err)
 		}
 	})
+}
+
+// A question outlives the server that asked it, with what was run again for it.
+func TestGenieAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	api := newScript(t, map[string][]scripted{askFirst: {says(askedGenie)}, getMessage: {says(`{"status":"ASKING_AI"}`)}})
+	server := func() *Runner {
+		return &Runner{Registry: New(dir), Backend: func(string) (Backend, error) { return &Genie{API: api}, nil }}
+	}
+	run := start(t, server(), "genie/s1", asking("Orders by country?"))
+	run = look(t, server(), run)
+	wantRun(t, run, InProgress, "")
+	api.then(getMessage, says(`{"status":"QUERY_RESULT_EXPIRED",`+withQuery+`]}`))
+	api.then(runAgain, says(`{"statement_response":{"status":{"state":"RUNNING"}}}`))
+	wantRun(t, look(t, server(), run), InProgress, "", "function_call")
+	api.then(getRows, says(twoRows))
+	ended := look(t, server(), run)
+	wantRun(t, ended, Completed, "Orders by country.\n\ncountry | n\nAT | 3\nDE | \n(2 rows in all)", "function_call", "function_call_output", "message")
+	if n := len(api.sent(askFirst)) + len(api.sent(runAgain)); n != 2 || ended.Conversation != "c1" {
+		t.Errorf("%d writes, conversation %q", n, ended.Conversation)
+	}
+
+	// One whose answer was never written down is not asked again.
+	lost := &Run{Owner: ana, Agent: "genie/s1", Request: asking("x"), Status: Queued, Sending: &Sending{What: "start", At: time.Now()}}
+	unlock, err := New(dir).add(t.Context(), lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if seen := look(t, server(), lost); seen.Status != Unknown || !strings.Contains(seen.Error.Message, "nothing was sent again") {
+		t.Errorf("%s %+v", seen.Status, seen.Error)
+	}
+	if n := len(api.sent(askFirst)); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
 }
 
 func TestGenieStartRefused(t *testing.T) {
@@ -247,6 +282,20 @@ func TestGenieResultIsBounded(t *testing.T) {
 	result.Statement.Result.DataArray = catalog.Raw("[" + strings.Repeat(`["1"],`, 499) + `["1"]]`)
 	if rows = genieRowsOf(&result); len(rows.rows) != maxGenieRows || strings.Count(rows.text(), "\n") != maxShownRows+1 {
 		t.Errorf("%d rows, shown %q", len(rows.rows), rows.text())
+	}
+}
+
+// What Genie itself left out counts as left out.
+func TestGenieSaysWhatItCut(t *testing.T) {
+	query := strings.Replace(withQuery, `"title"`, `"parameters":[{"keyword":"day","sql_type":"DATE","value":"2025-01-31"}],"query_result_metadata":{"row_count":7000,"is_truncated":true},"title"`, 1)
+	runner, _ := genieOf(t, map[string][]scripted{getMessage: {says(`{"status":"COMPLETED",` + query + `]}`)}, getRows: {says(twoRows)}})
+	run := look(t, runner, start(t, runner, "genie/s1", asking("x")))
+	if got := gjson.Parse(gjson.GetBytes(run.Items[0], "arguments").Str).Get("parameters.0.value").Str; got != "2025-01-31" {
+		t.Errorf("the parameters of the query: %s", run.Items[0])
+	}
+	rows := gjson.Parse(gjson.GetBytes(run.Items[1], "output").Str)
+	if rows.Get("total_rows").Int() != 7000 || !rows.Get("truncated").Bool() || !strings.Contains(run.OutputText(), "(7000 rows in all)") {
+		t.Errorf("%s, %q", rows.Raw, run.OutputText())
 	}
 }
 

@@ -23,8 +23,8 @@ import (
 
 const (
 	recordVersion = 1
-	// keepTime is how long the Supervisor keeps results (contract/supervisor.md,
-	// section 5): no run is of use for longer.
+	// keepTime is how long a run is kept after its last change: as long as the
+	// Supervisor keeps results (contract/supervisor.md, section 5).
 	keepTime = 30 * 24 * time.Hour
 	// sweepTime is how often old runs are looked for.
 	sweepTime = time.Hour
@@ -41,17 +41,28 @@ type Registry struct {
 	shelves map[Owner]shelf // in memory
 	swept   map[Owner]time.Time
 	held    map[string]*Held // by run id, in this process
+	signIns map[string]bool  // runs whose user was sent to sign in
 	holding sync.WaitGroup
 }
 
 // New is a registry below a state directory, which is touched by the first run; ""
 // keeps runs in memory, where a restart loses them.
 func New(stateDir string) *Registry {
-	g := &Registry{shelves: map[Owner]shelf{}, swept: map[Owner]time.Time{}, held: map[string]*Held{}}
+	g := &Registry{shelves: map[Owner]shelf{}, swept: map[Owner]time.Time{}, held: map[string]*Held{}, signIns: map[string]bool{}}
 	if stateDir != "" {
 		g.dir = filepath.Join(stateDir, "runs")
 	}
 	return g
+}
+
+// FirstSignIn is true for the first who asks it about a run in this process: its user
+// is sent to sign in once.
+func (g *Registry) FirstSignIn(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := !g.signIns[id]
+	g.signIns[id] = true
+	return first
 }
 
 // Durable reports whether runs outlive the process.
@@ -142,7 +153,7 @@ func (g *Registry) get(owner Owner, id string) (*Run, error) {
 	if err != nil {
 		return nil, &catalog.Error{Kind: catalog.Internal, Err: err, Message: "run " + id + ": its record is damaged: " + err.Error(), Advice: "The run may go on in the service, but cannot be reached from here. Other runs are not touched."}
 	}
-	if run == nil || time.Since(run.Updated) > keepTime {
+	if run == nil || !time.Now().Before(run.Expires()) {
 		return nil, missing(id)
 	}
 	return run, nil
@@ -153,7 +164,7 @@ func missing(id string) error {
 		id = strings.ToValidUTF8(id[:64], "") + "…"
 	}
 	return &catalog.Error{Kind: catalog.Missing, Message: fmt.Sprintf("there is no run %q of this user", id),
-		Advice: "supervisor_list_runs shows the runs; they are kept for 30 days."}
+		Advice: "supervisor_list_runs shows the runs; they are kept for 30 days after their last change."}
 }
 
 // decode reads a record; nil when it is somebody else's.
@@ -247,15 +258,15 @@ func (g *Registry) sending(owner Owner, id string) bool {
 }
 
 func (g *Registry) sweep(owner Owner, now time.Time) {
-	f, ok := g.shelf(owner).(files)
+	shelf := g.shelf(owner)
 	g.mu.Lock()
-	due := ok && now.Sub(g.swept[owner]) >= sweepTime
+	due := now.Sub(g.swept[owner]) >= sweepTime
 	if due {
 		g.swept[owner] = now
 	}
 	g.mu.Unlock()
 	if due {
-		f.sweep(now, keepTime)
+		shelf.sweep(now, keepTime)
 	}
 }
 

@@ -171,6 +171,69 @@ func TestOldRunsAreDropped(t *testing.T) {
 	}
 }
 
+// A run is kept for 30 days after its last change, on disk and in memory.
+func TestKeptSinceTheLastChange(t *testing.T) {
+	for _, dir := range []string{"", "disk"} {
+		synctest.Test(t, func(t *testing.T) {
+			if dir != "" {
+				dir = t.TempDir()
+			}
+			g := New(dir)
+			run := kept(t, g, gatewayUser, "x")
+			time.Sleep(keepTime - time.Hour)
+			if err := g.put(run); err != nil {
+				t.Fatal(err)
+			}
+			changed := time.Now()
+			if !run.Expires().Equal(changed.Add(keepTime)) {
+				t.Errorf("expires %s, changed %s", run.Expires(), changed)
+			}
+			time.Sleep(keepTime - time.Second)
+			if _, err := g.get(gatewayUser, run.ID); err != nil {
+				t.Errorf("dropped too early: %v", err)
+			}
+			time.Sleep(time.Second)
+			_, err := g.get(gatewayUser, run.ID)
+			checkError(t, err, catalog.Missing, "no run")
+			if _, err := g.shelf(gatewayUser).read(run.ID); err != nil {
+				t.Fatal("it was to be swept by the next list")
+			}
+			if dir != "" { // files have the time of the machine
+				if err := os.Chtimes(g.shelf(gatewayUser).(files).path(run.ID), changed, changed); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := g.List(gatewayUser, "", every); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.shelf(gatewayUser).read(run.ID); err == nil {
+				t.Error("the record is still there")
+			}
+		})
+	}
+}
+
+// What somebody is going on with is not dropped.
+func TestSweepLeavesWhatIsLocked(t *testing.T) {
+	g := New(t.TempDir())
+	run := kept(t, g, gatewayUser, "x")
+	f := g.shelf(gatewayUser).(files)
+	unlock, err := f.tryLock(run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(2 * keepTime)
+	f.sweep(later, keepTime)
+	if _, err := f.read(run.ID); err != nil {
+		t.Error("dropped under its lock")
+	}
+	unlock()
+	f.sweep(later, keepTime)
+	if _, err := f.read(run.ID); err == nil {
+		t.Error("still there")
+	}
+}
+
 func TestListIsNewestFirstInPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, dir := range []string{"", t.TempDir()} {

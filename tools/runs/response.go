@@ -79,9 +79,29 @@ func sameItem(sent, got gjson.Result) bool {
 	return got.Get("role").Str == sent.Get("role").Str && itemText(sent) == itemText(got)
 }
 
+// approvalOf is the id of an approval that an item asks for or answers; "" when it
+// does neither.
+func approvalOf(item gjson.Result) string {
+	switch item.Get("type").Str {
+	case "mcp_approval_request":
+		return "? " + callOf(item)
+	case "mcp_approval_response":
+		return "! " + callOf(item)
+	}
+	return ""
+}
+
 // withoutEcho is the output of a response behind the history that was sent. The ids
-// are compared: an echo that is not there must not hide a new item.
+// are compared: an echo that is not there must not hide a new item. Approvals are not
+// to be echoed; where they are, they are no new ones.
 func withoutEcho(output []gjson.Result, history []json.RawMessage) []gjson.Result {
+	known := map[string]bool{}
+	for _, raw := range history {
+		if id := approvalOf(gjson.ParseBytes(raw)); id != "" {
+			known[id] = true
+		}
+	}
+	output = slices.DeleteFunc(slices.Clone(output), func(item gjson.Result) bool { return known[approvalOf(item)] })
 	for _, raw := range history {
 		sent := gjson.ParseBytes(raw)
 		if !echoed(sent) {
@@ -93,6 +113,48 @@ func withoutEcho(output []gjson.Result, history []json.RawMessage) []gjson.Resul
 		output = output[1:]
 	}
 	return output
+}
+
+// History is all that was said in the run, to go on from: without calls that were
+// never answered, and answers to no call, which the service refuses (section 6), and
+// without approvals of which no output is known: sent again, they might act twice.
+func (r *Run) History() []json.RawMessage {
+	all := slices.Concat(r.Request.Input, r.Items)
+	called, approved, answered := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, raw := range all {
+		switch item := gjson.ParseBytes(raw); item.Get("type").Str {
+		case "function_call", "mcp_approval_request":
+			called[callOf(item)] = true
+		case "mcp_approval_response":
+			approved[callOf(item)] = item.Get("approve").Bool()
+		case "function_call_output":
+			answered[callOf(item)] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(raw json.RawMessage) bool {
+		item := gjson.ParseBytes(raw)
+		switch id := callOf(item); item.Get("type").Str {
+		case "function_call":
+			return !answered[id]
+		case "function_call_output":
+			return !called[id]
+		case "mcp_approval_request", "mcp_approval_response":
+			return approved[id] && !answered[id]
+		}
+		return false
+	})
+}
+
+// callOf is the id of the call that an item is about.
+func callOf(item gjson.Result) string {
+	name := "call_id"
+	switch item.Get("type").Str {
+	case "mcp_approval_request":
+		name = "id"
+	case "mcp_approval_response":
+		name = "approval_request_id"
+	}
+	return cutID(item.Get(name).Str)
 }
 
 // itemText is the text of a message: content as text, or the text parts of it.

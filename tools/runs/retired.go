@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -38,11 +39,11 @@ func noSupervisor(e *catalog.Error, run *Run) bool {
 		return true
 	case e.Kind != catalog.Missing:
 		return false
-	case e.MissingRoute, e.Code == "":
+	case e.MissingRoute:
 		return true
 	}
-	// RESOURCE_DOES_NOT_EXIST may be the path, the model or a tool: the API is there
-	// when the message names something of the request, or had been there before.
+	// Any other 404 may be the path, the model or a tool: the API is there when the
+	// message names something of the request, or had been there before.
 	names := []string{run.Request.Model}
 	for _, tool := range run.Request.Tools {
 		kind := gjson.GetBytes(tool, "type").Str
@@ -55,34 +56,40 @@ func noSupervisor(e *catalog.Error, run *Run) bool {
 			return false
 		}
 	}
-	return len(run.Responses) == 0 && !strings.Contains(e.Message, DefaultModel)
+	return e.Code == "" || len(run.Responses) == 0
 }
 
 // remembered refuses at once what was refused for good a short while ago.
-func (s *Supervisor) remembered(context.Context) error {
+func (s *Supervisor) remembered(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gone.why != nil && time.Now().Before(s.gone.until) {
-		return s.gone.why
+	known := s.gone
+	s.mu.Unlock()
+	if known.why == nil || !time.Now().Before(known.until) {
+		return nil
 	}
-	return nil
+	return s.retired(ctx, known.why)
 }
 
-// leave makes of an error the refusal that names what is there instead, and
-// remembers it.
-func (s *Supervisor) leave(ctx context.Context, e *catalog.Error) error {
-	left := *e
-	left.Kind = catalog.Missing
-	left.Message = "the Supervisor API is not available in this workspace: " + e.Message
-	left.Advice = "Its end of life was 30 September 2026, or its preview (AI Gateway) is off. " + s.instead(ctx) + " Nothing was started."
+// leave remembers that there is no Supervisor API, and refuses.
+func (s *Supervisor) leave(ctx context.Context, why *catalog.Error) error {
 	s.mu.Lock()
-	s.gone = gone{until: time.Now().Add(goneTime), why: &left}
+	s.gone = gone{until: time.Now().Add(goneTime), why: why}
 	s.mu.Unlock()
+	return s.retired(ctx, why)
+}
+
+// retired is the refusal. What is there instead is looked up each time: it differs
+// by user and by policy, and apps are stopped and started.
+func (s *Supervisor) retired(ctx context.Context, why *catalog.Error) error {
+	left := *why
+	left.Kind = catalog.Missing
+	left.Message = "the Supervisor API is not available in this workspace: " + why.Message
+	left.Advice = "Its end of life was 30 September 2026, or its preview (AI Gateway) is off. " + s.instead(ctx) + " Nothing was started."
 	return &left
 }
 
-// instead names the agents that this workspace has, as far as they are found in
-// time.
+// instead names the agents that this user may ask here and that can answer now, as
+// far as they are found in time.
 func (s *Supervisor) instead(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, insteadTime)
 	defer cancel()
@@ -92,17 +99,10 @@ func (s *Supervisor) instead(ctx context.Context) string {
 		items string
 		name  func(gjson.Result) string
 	}{
-		{&catalog.ListApps.Row, "page_size=50", "apps", func(app gjson.Result) string {
-			return prefixed("apps/", app.Get("name").Str)
-		}},
-		{&catalog.ListRunEndpoints.Row, "", "endpoints", func(endpoint gjson.Result) string {
-			if !strings.HasPrefix(endpoint.Get("task").Str, "agent/") {
-				return ""
-			}
-			return prefixed("endpoints/", endpoint.Get("name").Str)
-		}},
+		{&catalog.ListApps.Row, "page_size=50", "apps", runningApp},
+		{&catalog.ListRunEndpoints.Row, "", "endpoints", readyAgent},
 		{&catalog.ListSpaces.Row, "page_size=50", "spaces", func(space gjson.Result) string {
-			return prefixed("genie/", space.Get("space_id").Str)
+			return prefixed(geniePrefix, space.Get("space_id").Str)
 		}},
 	}
 	found := make([][]string, len(lists))
@@ -114,7 +114,7 @@ func (s *Supervisor) instead(ctx context.Context) string {
 				return // what is not found is not named
 			}
 			gjson.GetBytes(answer.Body, list.items).ForEach(func(_, item gjson.Result) bool {
-				if name := list.name(item); name != "" {
+				if name := list.name(item); name != "" && (s.Permits == nil || s.Permits(ctx, name)) {
 					found[i] = append(found[i], name)
 				}
 				return len(found[i]) < maxInstead
@@ -127,9 +127,28 @@ func (s *Supervisor) instead(ctx context.Context) string {
 		names = append(names, some...)
 	}
 	if len(names) == 0 {
-		return "Give agent=apps/NAME, endpoints/NAME or genie/SPACE_ID instead; none of them was found here."
+		return "Give agent=apps/NAME, endpoints/NAME or genie/SPACE_ID instead; none that runs and may be asked was found here."
 	}
 	return "Give one of these as agent instead: " + strings.Join(names, ", ") + "."
+}
+
+// runningApp is an app that can answer; "" of another one. Apps named mcp-… are
+// MCP servers and no agents.
+func runningApp(item gjson.Result) string {
+	var app catalog.App
+	if json.Unmarshal([]byte(item.Raw), &app) != nil || running(app.Name, &app) != nil || strings.HasPrefix(app.Name, "mcp-") {
+		return ""
+	}
+	return prefixed(appPrefix, app.Name)
+}
+
+// readyAgent is an endpoint with an agent that can answer; "" of another one.
+func readyAgent(endpoint gjson.Result) string {
+	switch {
+	case !strings.HasPrefix(endpoint.Get("task").Str, "agent/"), endpoint.Get("state.ready").Str == "NOT_READY", endpoint.Get("route_optimized").Bool():
+		return ""
+	}
+	return prefixed(endpointPrefix, endpoint.Get("name").Str)
 }
 
 func prefixed(prefix, name string) string {

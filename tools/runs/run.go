@@ -151,6 +151,9 @@ func (r *Run) LastResponse() *Response {
 	return &r.Responses[len(r.Responses)-1]
 }
 
+// Expires is when the record is dropped: 30 days after its last change.
+func (r *Run) Expires() time.Time { return r.Updated.Add(keepTime) }
+
 // End puts the run into a status that polling does not change.
 func (r *Run) End(status Status, why *Failure) {
 	now := time.Now().UTC()

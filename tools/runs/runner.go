@@ -174,6 +174,10 @@ func (r *Runner) settled(ctx context.Context, owner Owner, id string) (*Run, err
 // Approve answers all requests that the run waits for, and lets it go on. by is
 // "tool", or "person".
 func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions []Decision, by string) (*Run, error) {
+	decisions = slices.Clone(decisions)
+	for i := range decisions {
+		decisions[i].RequestID = cutID(decisions[i].RequestID)
+	}
 	if _, err := r.settled(ctx, owner, id); err != nil {
 		return nil, err
 	}
@@ -186,11 +190,17 @@ func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions 
 	if err != nil {
 		return nil, err
 	}
-	if err := answerable(run, decisions); err != nil {
-		return nil, err
-	}
 	backend, err := r.Backend(run.Agent)
 	if err != nil {
+		return nil, err
+	}
+	if err := unused(run, decisions); err != nil {
+		return nil, err
+	}
+	if run.Status.Polls() && run.Sending == nil { // a look may have seen more than was written down
+		r.lookAgain(ctx, backend, run)
+	}
+	if err := answerable(run, decisions); err != nil {
 		return nil, err
 	}
 	waiting := run.clone()
@@ -218,6 +228,16 @@ func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions 
 	return waiting, errors.Join(err, r.Registry.put(waiting))
 }
 
+// lookAgain brings the run up to date, if that can be done.
+func (r *Runner) lookAgain(ctx context.Context, backend Backend, run *Run) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if seen := run.clone(); backend.Poll(ctx, seen) == nil {
+		run.bring(seen)
+		run.Revision = seen.Revision
+	}
+}
+
 func approvalItem(d Decision) json.RawMessage {
 	item, err := json.Marshal(struct {
 		Type      string `json:"type"`
@@ -232,24 +252,31 @@ func approvalItem(d Decision) json.RawMessage {
 	return item
 }
 
-// answerable says what is wrong with decisions, in words that help.
-func answerable(run *Run, decisions []Decision) error {
-	refuse := func(kind catalog.Kind, advice, format string, args ...any) error {
-		return &catalog.Error{Kind: kind, Message: "run " + run.ID + ": " + fmt.Sprintf(format, args...), Advice: advice}
-	}
+// unused refuses decisions on what was decided before.
+func unused(run *Run, decisions []Decision) error {
 	for _, d := range decisions {
 		for _, a := range run.Approvals {
-			if a.Used && a.RequestID == d.RequestID {
+			if a.Used && cutID(a.RequestID) == d.RequestID {
 				word := "refused"
 				if a.Approve {
 					word = "approved"
 				}
-				return refuse(catalog.Conflict, "Nothing was sent. Look with supervisor_get_run how it goes on.", "%s was already %s at %s", d.RequestID, word, a.At.Format(time.RFC3339))
+				return refusal(run, catalog.Conflict, "Nothing was sent. Look with supervisor_get_run how it goes on.", "%s was already %s at %s", d.RequestID, word, a.At.Format(time.RFC3339))
 			}
 		}
 	}
+	return nil
+}
+
+// refusal is one of decisions. It repeats ids, which are the agent's.
+func refusal(run *Run, kind catalog.Kind, advice, format string, args ...any) error {
+	return &catalog.Error{Kind: kind, Message: "run " + run.ID + ": " + fmt.Sprintf(format, args...), Advice: advice, Quoted: true}
+}
+
+// answerable says what is wrong with decisions, in words that help.
+func answerable(run *Run, decisions []Decision) error {
 	if run.Status != ApprovalRequired {
-		return refuse(catalog.Conflict, "Nothing was sent. Look with supervisor_get_run.", "it waits for no approval: its status is %s", run.Status)
+		return refusal(run, catalog.Conflict, "Nothing was sent. Look with supervisor_get_run.", "it waits for no approval: its status is %s", run.Status)
 	}
 	var pending, given []string
 	for _, p := range run.Pending() {
@@ -257,15 +284,15 @@ func answerable(run *Run, decisions []Decision) error {
 	}
 	for _, d := range decisions {
 		if !slices.Contains(pending, d.RequestID) {
-			return refuse(catalog.Invalid, "Pending: "+strings.Join(pending, ", ")+". Nothing was sent.", "there is no approval request %q", d.RequestID)
+			return refusal(run, catalog.Invalid, "Nothing was sent.", "there is no approval request %q; pending: %s", d.RequestID, strings.Join(pending, ", "))
 		}
 		if slices.Contains(given, d.RequestID) {
-			return refuse(catalog.Invalid, "Nothing was sent.", "%q is decided twice", d.RequestID)
+			return refusal(run, catalog.Invalid, "Nothing was sent.", "%q is decided twice", d.RequestID)
 		}
 		given = append(given, d.RequestID)
 	}
 	if len(given) < len(pending) {
-		return refuse(catalog.Invalid, "Decide all of them in one call: "+strings.Join(pending, ", ")+". Nothing was sent.", "it waits for %d approvals, and %d were given", len(pending), len(given))
+		return refusal(run, catalog.Invalid, "Decide all of them in one call. Nothing was sent.", "it waits for %d approvals, and %d were given: %s", len(pending), len(given), strings.Join(pending, ", "))
 	}
 	return nil
 }
@@ -273,7 +300,7 @@ func answerable(run *Run, decisions []Decision) error {
 // Pending is one mcp_approval_request without an answer. Its texts are the agent's:
 // untrusted.
 type Pending struct {
-	ID          string
+	ID          string // at most 64 bytes: more of it no service takes back
 	ServerLabel string
 	Name        string
 	Arguments   string // JSON text, or whatever the agent made of it
@@ -285,12 +312,10 @@ func (r *Run) Pending() []Pending {
 	var pending []Pending
 	for i := len(r.Items) - 1; i >= 0; i-- {
 		switch item := gjson.ParseBytes(r.Items[i]); item.Get("type").Str {
-		case "mcp_approval_response":
-			answered[item.Get("approval_request_id").Str] = true
-		case "function_call_output": // the tool ran
-			answered[item.Get("call_id").Str] = true
+		case "mcp_approval_response", "function_call_output": // or the tool ran
+			answered[callOf(item)] = true
 		case "mcp_approval_request":
-			if id := item.Get("id").Str; !answered[id] {
+			if id := callOf(item); !answered[id] {
 				answered[id] = true
 				pending = append(pending, Pending{ID: id, ServerLabel: item.Get("server_label").Str, Name: item.Get("name").Str, Arguments: item.Get("arguments").String()})
 			}

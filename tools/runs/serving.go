@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -29,6 +30,9 @@ const (
 	openTime = 3 * time.Second
 	// coldTime is how long an endpoint may take to come up from zero.
 	coldTime = 5 * time.Minute
+	// maxAgentRequest is what serving takes of agents and chat models, in bytes
+	// (contract/serving.md, limits).
+	maxAgentRequest = 4 << 20
 )
 
 var _ Backend = (*Endpoints)(nil)
@@ -172,6 +176,9 @@ func endpointCall(name string, run *Run, task string) (*catalog.Call, error) {
 	if run.Request.ReturnTrace {
 		set("databricks_options.return_trace", []byte("true"))
 	}
+	if len(call.Body) > maxAgentRequest {
+		return nil, &catalog.Error{Kind: catalog.Invalid, Message: fmt.Sprintf("the request has %d bytes, endpoint %s takes %d", len(call.Body), name, maxAgentRequest), Advice: "Send a shorter conversation. Nothing was sent."}
+	}
 	call.Stream, call.Header = true, http.Header{"Accept": {"text/event-stream"}}
 	return call, err
 }
@@ -197,13 +204,13 @@ func chatMessages(items []json.RawMessage) ([]byte, error) {
 	return item(messages), nil
 }
 
-// open sends the request. An endpoint that comes up from zero says 503 until it is
-// there, and has done nothing then; nothing else is repeated.
+// open sends the request, again and again while the endpoint is provably asleep, and
+// otherwise once.
 func (e *Endpoints) open(ctx context.Context, call *catalog.Call, held *Held, opened chan error) (*catalog.Answer, error) {
 	began, wait := time.Now(), 5*time.Second
 	for {
 		answer, err := e.API.Do(ctx, call)
-		if httpStatus(err) != http.StatusServiceUnavailable {
+		if !Asleep(err) {
 			return answer, err
 		}
 		if time.Since(began) > coldTime {

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -145,6 +146,7 @@ func TestEndpointStartRefused(t *testing.T) {
 		"no view either":  {endpoint: refuses(catalog.Forbidden, 403, ""), answer: refuses(catalog.Invalid, 400, "BAD_REQUEST"), kind: catalog.Invalid},
 		"lost":            {endpoint: endpointOf("agent/v1/responses"), answer: refuses(catalog.UnknownFate, 504, ""), kind: catalog.UnknownFate},
 		"tools":           {endpoint: endpointOf("agent/v1/responses"), request: func(r *Request) { r.Tools = append(r.Tools, []byte(`{}`)) }, kind: catalog.Invalid, says: "cannot be given tools"},
+		"too long":        {endpoint: endpointOf("agent/v1/responses"), request: func(r *Request) { r.Input = asking(strings.Repeat("x", maxAgentRequest)).Input }, kind: catalog.Invalid, says: "4194304"},
 		"items for chat":  {endpoint: endpointOf("agent/v2/chat"), request: func(r *Request) { r.Input = append(r.Input, []byte(`{"type":"function_call"}`)) }, kind: catalog.Invalid, says: "function_call"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,11 +220,64 @@ func TestEndpointRefusedLate(t *testing.T) {
 	}
 }
 
+// What proves that no agent saw the request is the endpoint's own words.
+func TestAsleep(t *testing.T) {
+	for said, want := range map[string]bool{
+		"The served entity 'bot_1' is scaled to zero and is starting. Please try again later.":                               true,
+		"Endpoint bot is scaling from zero":                                                                                  true,
+		"Endpoint bot is Scaling up from zero":                                                                               true,
+		"upstream connect error or disconnect/reset before headers":                                                          false,
+		"no healthy upstream":                                                                                                false,
+		"The service is temporarily unavailable (TEMPORARILY_UNAVAILABLE)":                                                   false,
+		"the warehouse is starting, and the index is not ready":                                                              false, // an agent's
+		"Encountered an exception while evaluating the model: Error code: 503 - the served entity 'other' is scaled to zero": false,
+		"Traceback (most recent call last): other is scaled to zero":                                                         false,
+	} {
+		if got := Asleep(&catalog.Error{Kind: catalog.UnknownFate, Status: 503, Message: said}); got != want {
+			t.Errorf("%q: %t", said, got)
+		}
+		if Asleep(&catalog.Error{Kind: catalog.UnknownFate, Status: 504, Message: said}) {
+			t.Errorf("%q: a time-out of a gateway proves nothing", said)
+		}
+	}
+	if Asleep(nil) || Asleep(errors.New("scaled to zero")) {
+		t.Error("what is no answer proves nothing")
+	}
+}
+
+// A 503 that proves nothing is not repeated: its run is unknown.
+func TestEndpointUnavailable(t *testing.T) {
+	for name, answers := range map[string][]scripted{
+		"at once":        {refuses(catalog.UnknownFate, 503, "TEMPORARILY_UNAVAILABLE")},
+		"behind a start": {refuses(catalog.UnknownFate, 503, "bot is scaled to zero"), refuses(catalog.UnknownFate, 503, "no healthy upstream")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newScript(t, map[string][]scripted{getEndpoint: {endpointOf("agent/v1/responses")}, askEndpoint: answers})
+				runner := runnerOf(&Endpoints{API: api})
+				run, err := runner.Start(t.Context(), ana, "endpoints/bot", asking("x"))
+				if len(answers) == 1 {
+					wantError(t, err, catalog.UnknownFate, "is kept as")
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				if run = ended(t, runner, run); run.Status != Unknown || run.Error.Code != string(catalog.UnknownFate) {
+					t.Errorf("%s %+v", run.Status, run.Error)
+				}
+				time.Sleep(coldTime)
+				if n := len(api.sent(askEndpoint)); n != len(answers) {
+					t.Errorf("asked %d times", n)
+				}
+			})
+		})
+	}
+}
+
 // An endpoint that comes up from zero is waited for; nothing else is asked twice.
 func TestEndpointColdStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, in := io.Pipe()
-		cold := refuses(catalog.UnknownFate, 503, "TEMPORARILY_UNAVAILABLE")
+		cold := refuses(catalog.UnknownFate, 503, "The served entity 'bot_1' is scaled to zero and is starting.")
 		api := newScript(t, map[string][]scripted{getEndpoint: {endpointOf("agent/v1/responses")}, askEndpoint: {cold, cold, cold, opened(out)}})
 		runner := runnerOf(&Endpoints{API: api})
 		run := start(t, runner, "endpoints/bot", asking("x"))

@@ -25,6 +25,8 @@ type shelf interface {
 	// it, and still has when ctx ends.
 	lock(ctx context.Context, id string) (unlock func(), err error)
 	tryLock(id string) (unlock func(), err error)
+	// sweep removes what was not written to for keep.
+	sweep(now time.Time, keep time.Duration)
 }
 
 var errBusy = errors.New("somebody else has the lock")
@@ -171,8 +173,7 @@ func (f files) heldNow(id string) bool {
 	return errors.Is(err, errBusy)
 }
 
-// sweep removes what is older than keep, and half-written files of killed
-// processes.
+// sweep also removes half-written files of killed processes.
 func (f files) sweep(now time.Time, keep time.Duration) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
@@ -192,19 +193,34 @@ func (f files) sweep(now time.Time, keep time.Duration) {
 		default:
 			continue // not ours
 		}
-		if info, err := entry.Info(); err != nil || now.Sub(info.ModTime()) < limit {
+		path := filepath.Join(f.dir, name)
+		if !unchanged(path, now, limit) {
 			continue
 		}
-		_ = os.Remove(filepath.Join(f.dir, name))
-		if record {
-			_ = os.Remove(filepath.Join(f.dir, "locks", id))
-			_ = os.Remove(filepath.Join(f.dir, "locks", id+heldSuffix))
+		if !record {
+			_ = os.Remove(path)
+			continue
 		}
+		unlock, err := f.tryLock(id)
+		if err != nil {
+			continue // somebody goes on with it
+		}
+		if unchanged(path, now, limit) { // still, now that nobody writes
+			_ = os.Remove(path)
+		}
+		unlock()
 	}
 	f.sweepLocks(now, keep)
 }
 
-// sweepLocks removes the locks of runs that left no record: their start was refused.
+// unchanged reports that nobody wrote to a file for so long.
+func unchanged(path string, now time.Time, since time.Duration) bool {
+	info, err := os.Lstat(path)
+	return err == nil && now.Sub(info.ModTime()) >= since
+}
+
+// sweepLocks removes the locks of runs without a record: it was dropped, or their
+// start was refused.
 func (f files) sweepLocks(now time.Time, keep time.Duration) {
 	entries, err := os.ReadDir(filepath.Join(f.dir, "locks"))
 	if err != nil {
@@ -224,28 +240,43 @@ func (f files) sweepLocks(now time.Time, keep time.Duration) {
 // memory keeps records as long as the process lives.
 type memory struct {
 	mu      sync.Mutex
-	records map[string][]byte
+	records map[string]remembered
 	locks   map[string]chan struct{}
 }
 
+type remembered struct {
+	record []byte
+	at     time.Time
+}
+
 func newMemory() *memory {
-	return &memory{records: map[string][]byte{}, locks: map[string]chan struct{}{}}
+	return &memory{records: map[string]remembered{}, locks: map[string]chan struct{}{}}
+}
+
+func (m *memory) sweep(now time.Time, keep time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, r := range m.records {
+		if now.Sub(r.at) >= keep {
+			delete(m.records, id)
+		}
+	}
 }
 
 func (m *memory) read(id string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	record, ok := m.records[id]
+	r, ok := m.records[id]
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
-	return record, nil
+	return r.record, nil
 }
 
 func (m *memory) write(id string, record []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.records[id] = record
+	m.records[id] = remembered{record, time.Now()}
 	return nil
 }
 

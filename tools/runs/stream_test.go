@@ -39,6 +39,8 @@ func TestStreams(t *testing.T) {
 		"error, lying end":  {created + event("error", `{"type":"error","code":"X","message":"it broke"}`) + completed("["+textItem1+"]"), Failed, 1, "it broke"},
 		"error by line":     {created + event("error", `{"error_code":"X","message":"it broke"}`) + completed("[]"), Failed, 0, "it broke"},
 		"error, EOF":        {created + event("error", `{"type":"error","message":"it broke"}`), Failed, 0, "it broke"},
+		"error of a class":  {created + event("error", `{"type":"server_error","message":"it broke"}`) + completed("[]"), Failed, 0, "it broke"},
+		"error, other line": {created + event("message", `{"type":"error","message":"it broke"}`) + completed("[]"), Failed, 0, "it broke"},
 		"error of servers":  {created + "data: {\"error\":\"it broke\"}\n\n", Failed, 0, "it broke"},
 		"EOF":               {created + done(callItem), Failed, 1, "ended early"},
 		"DONE":              {created + done(textItem1) + "data: [DONE]\n\n", Failed, 1, "ended early"},
@@ -80,6 +82,30 @@ func TestStreams(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stream that is silent for good is no run that goes on for ever.
+func TestSilentStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe()
+		r := supervised(t.TempDir(), &gateway{answers: map[string][]answer{posts: {{stream: read}}}})
+		request := task()
+		request.Stream = true
+		run := mustStart(t, r, request)
+		for range 2 { // pings are a sign of life
+			time.Sleep(silenceTime - time.Second)
+			fmt.Fprint(write, ": ping\n")
+		}
+		time.Sleep(silenceTime - time.Second)
+		if run = mustLook(t, r, run.ID); run.Status != InProgress {
+			t.Fatalf("ended early: %s, %+v", run.Status, run.Error)
+		}
+		time.Sleep(2 * time.Second)
+		if run = mustLook(t, r, run.ID); run.Status != Failed || !strings.Contains(run.Error.Message, "nothing came for 10 minutes") {
+			t.Errorf("status %s, %+v", run.Status, run.Error)
+		}
+		r.Registry.Close(t.Context())
+	})
 }
 
 // A stream outlives the call that began it, and is looked at here and from another

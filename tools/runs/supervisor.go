@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// DefaultModel is used where a request names none. The workspace knows which
-	// models there are; this list changes too often to check anything against it.
+	// DefaultModel is used where a request names none. Which models there are only the
+	// workspace knows: nothing is checked against a list.
 	DefaultModel = "databricks-claude-sonnet-4-5"
 
 	// supervisorLimit is how long the service lets a response run
@@ -39,6 +39,9 @@ type Supervisor struct {
 	API  catalog.Caller
 	Path string        // of responses; "": catalog.SupervisorPath
 	Host func() string // of the workspace: where people may be sent to sign in; nil: nowhere
+	// Permits reports whether whoever is behind ctx may ask an agent, which is named
+	// only then; nil: any.
+	Permits func(ctx context.Context, agent string) bool
 
 	mu   sync.Mutex
 	gone gone
@@ -69,9 +72,6 @@ func (s *Supervisor) call(ctx context.Context, run *Run, stream bool) (*catalog.
 		Model: run.Request.Model, Instructions: run.Request.Instructions, Tools: run.Request.Tools,
 		TraceDestination: run.Request.TraceDestination, Reasoning: run.Request.Reasoning,
 		Background: !stream, Stream: stream,
-	}
-	if b.Model == "" {
-		b.Model = DefaultModel
 	}
 	if run.Request.ReturnTrace {
 		b.Options = &options{ReturnTrace: true}
@@ -106,6 +106,9 @@ func (s *Supervisor) path(id string) string {
 func (s *Supervisor) Start(ctx context.Context, run *Run) error {
 	if err := s.remembered(ctx); err != nil {
 		return err
+	}
+	if run.Request.Model == "" {
+		run.Request.Model = DefaultModel // from now on: a continuation must name the same
 	}
 	if run.Request.Stream {
 		return s.stream(ctx, run)
@@ -204,6 +207,9 @@ func (s *Supervisor) Cancel(ctx context.Context, run *Run) (bool, error) {
 	}
 	if response := gjson.ParseBytes(answer.Body); response.Get("status").Exists() {
 		s.read(run, response)
+		if run.Status.Polls() {
+			run.End(Abandoned, &Failure{Code: "not_stopped", Message: "the service took the request to stop it, but had not stopped it yet: it may still have effects; here nobody looks at it any more"})
+		}
 		return run.Status == Cancelled, nil
 	}
 	return true, nil
@@ -269,15 +275,19 @@ func needs(request Request) string {
 // explain adds to an error of the POST what only this API knows.
 func (s *Supervisor) explain(ctx context.Context, run *Run, err error) error {
 	e := *catalog.AsError(err)
+	nothing := " Nothing was started."
+	if run.Sending != nil && run.Sending.What == "continue" {
+		nothing = " The run waits as before: its approvals can be answered again."
+	}
 	switch {
 	case noSupervisor(&e, run):
 		return s.leave(ctx, &e)
 	case e.Kind == catalog.Forbidden:
-		e.Advice = "The user needs " + needs(run.Request) + ". Nothing was started."
+		e.Advice = "The user needs " + needs(run.Request) + "." + nothing
 	case e.Kind == catalog.Missing:
-		e.Advice = "Check the model and the names of the tools. Nothing was started."
+		e.Advice = "Check the model (" + run.Request.Model + ") and the names of the tools." + nothing
 	case e.Kind == catalog.Invalid:
-		e.Advice = "Correct the request; the message says what. Nothing was started."
+		e.Advice = "Correct the request; the message says what." + nothing
 	case e.Kind == catalog.UnknownFate:
 		e.Advice = catalog.StartSupervisorRun.Verify
 	}

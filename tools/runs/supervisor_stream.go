@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +42,9 @@ func (s *Supervisor) stream(ctx context.Context, run *Run) error {
 		}
 		defer context.AfterFunc(holding, func() { answer.Stream.Close() })()
 		defer answer.Stream.Close()
-		s.follow(answer.Stream, held)
+		stream := watch(answer.Stream)
+		defer stream.silence.Stop()
+		s.follow(stream, held)
 	})
 	if err != nil {
 		return err
@@ -55,6 +58,32 @@ func (s *Supervisor) stream(ctx context.Context, run *Run) error {
 	}
 	return nil
 }
+
+// silenceTime is how long a stream may be silent before it is taken for broken.
+const silenceTime = 10 * time.Minute
+
+// watched is a stream that is closed when nothing comes.
+type watched struct {
+	io.ReadCloser
+	silence *time.Timer
+}
+
+func watch(stream io.ReadCloser) *watched {
+	return &watched{stream, time.AfterFunc(silenceTime, func() { stream.Close() })}
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	switch {
+	case err == nil:
+		w.silence.Reset(silenceTime)
+	case !w.silence.Stop():
+		return n, errSilent
+	}
+	return n, err
+}
+
+var errSilent = errors.New("nothing came for 10 minutes")
 
 // follow reads a stream to its end: section 8.
 func (s *Supervisor) follow(stream io.Reader, held *Held) {
@@ -91,8 +120,8 @@ func (f *follower) event(event Event) (ended bool) {
 	}
 	data := gjson.ParseBytes(event.Data)
 	kind := data.Get("type").Str
-	if kind == "" || kind == "error" {
-		kind = orElse(event.Type, kind)
+	if kind == "" || event.Type == "error" { // whose data may have no type, or that of the error
+		kind = event.Type
 	}
 	switch kind {
 	case "error":
@@ -121,13 +150,6 @@ func (f *follower) event(event Event) (ended bool) {
 		}
 	}
 	return false
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func (f *follower) update(change func(*Run)) { f.held.Update(change) }
@@ -208,7 +230,11 @@ func (f *follower) end(err error) {
 		case err == io.EOF && len(r.Pending()) > 0:
 			r.Status = ApprovalRequired
 		default:
-			r.End(Failed, &Failure{Code: "stream_ended", Message: "the stream ended early: what the agent had begun may have taken effect"})
+			why := "the stream ended early"
+			if errors.Is(err, errSilent) {
+				why += " (" + errSilent.Error() + ")"
+			}
+			r.End(Failed, &Failure{Code: "stream_ended", Message: why + ": what the agent had begun may have taken effect"})
 		}
 	})
 }

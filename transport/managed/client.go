@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,7 +18,6 @@ import (
 
 	"brickmcp/catalog"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
@@ -77,18 +75,12 @@ type Client struct {
 	config Config
 	lock   chan struct{} // held while connecting; waiting for it ends with the context
 
-	mu      sync.Mutex
-	session *session
+	mu       sync.Mutex
+	sessions map[bool]*session // by whether the server may ask a person
 
 	token    atomic.Pointer[string] // that was last sent
 	requests atomic.Int64
 	relays   sync.Map // progress token -> func(string)
-}
-
-// session is one connection to a server.
-type session struct {
-	mcp  *client.Client
-	wire *transport.StreamableHTTP
 }
 
 // New makes a client; it opens no connection.
@@ -99,16 +91,16 @@ func New(config Config) *Client {
 	if config.UserAgent == nil {
 		config.UserAgent = func(context.Context) string { return "brickmcp" }
 	}
-	return &Client{config: config, lock: make(chan struct{}, 1)}
+	return &Client{config: config, lock: make(chan struct{}, 1), sessions: map[bool]*session{}}
 }
 
-// Close ends the session with the server.
+// Close ends the sessions with the server, and what is under way in them.
 func (c *Client) Close() {
 	c.mu.Lock()
-	s := c.session
-	c.session = nil
+	open := c.sessions
+	c.sessions = map[bool]*session{}
 	c.mu.Unlock()
-	if s != nil {
+	for _, s := range open {
 		_ = s.mcp.Close() // the server forgets it some day anyway
 	}
 }
@@ -151,9 +143,12 @@ func (c *Client) Tools(ctx context.Context) ([]json.RawMessage, error) {
 
 // Call calls a tool. Params are those of tools/call: name, arguments, _meta; the
 // result is the server's own JSON. A repeatable call is one that may be sent again
-// when nobody knows what became of it. Progress, which may be nil, hears how far the
-// call has come.
-func (c *Client) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(message string)) (json.RawMessage, error) {
+// when nobody knows what became of it. Progress hears how far the call has come, and
+// ask puts questions of the server to a person; both may be nil.
+func (c *Client) Call(ctx context.Context, params json.RawMessage, repeatable bool, progress func(message string), ask Asker) (json.RawMessage, error) {
+	if ask != nil {
+		ctx = context.WithValue(ctx, askerKey{}, ask)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	if progress != nil {
@@ -228,88 +223,6 @@ func (c *Client) send(ctx context.Context, method string, params json.RawMessage
 			return nil, c.refusal(answer.Error)
 		default:
 			return json.RawMessage(c.hideToken(string(answer.Result))), nil
-		}
-	}
-}
-
-// connect is the session, made now if there is none.
-func (c *Client) connect(ctx context.Context) (*session, error) {
-	if s := c.connected(); s != nil {
-		return s, nil
-	}
-	select {
-	case c.lock <- struct{}{}:
-		defer func() { <-c.lock }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if s := c.connected(); s != nil {
-		return s, nil
-	}
-	address, err := c.config.URL(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := checkAddress(address)
-	if err != nil {
-		return nil, err
-	}
-	wire, err := transport.NewStreamableHTTP(address,
-		transport.WithHTTPBasicClient(&http.Client{
-			Transport: c.gate(at),
-			// What redirects is a login page or a proxy; neither is to see the token.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}),
-		transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
-	)
-	if err != nil {
-		return nil, err
-	}
-	// The older protocol only: a server that answers server/discover but speaks no
-	// newer version would refuse every later request of this library.
-	//lint:ignore SA1019 there is no other way to keep this library from it
-	s := &session{mcp: client.NewClient(wire, client.WithLegacyProtocolOnly()), wire: wire}
-	if err := s.mcp.Start(ctx); err != nil {
-		return nil, err
-	}
-	s.mcp.OnNotification(c.notified)
-	var hello mcp.InitializeRequest
-	hello.Params.ClientInfo = mcp.Implementation{Name: "brickmcp", Version: c.config.Version}
-	if _, err := s.mcp.Initialize(ctx, hello); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	c.session = s
-	c.mu.Unlock()
-	return s, nil
-}
-
-func (c *Client) connected() *session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.session
-}
-
-func (c *Client) drop(s *session) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.session == s {
-		c.session = nil
-	}
-}
-
-// notified relays progress, and hears of other tools.
-func (c *Client) notified(n mcp.JSONRPCNotification) {
-	switch n.Method {
-	case mcp.MethodNotificationToolsListChanged:
-		if c.config.Changed != nil {
-			c.config.Changed()
-		}
-	case "notifications/progress":
-		token, _ := n.Params.AdditionalFields["progressToken"].(string)
-		message, _ := n.Params.AdditionalFields["message"].(string)
-		if relay, ok := c.relays.Load(token); ok && message != "" {
-			relay.(func(string))(c.hideToken(message))
 		}
 	}
 }

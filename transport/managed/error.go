@@ -165,7 +165,7 @@ func (c *Client) refusal(rpc *mcp.JSONRPCErrorDetails) error {
 // signIn is the error of a call for which a person must sign in somewhere first.
 // Only an address of the workspace or the account is passed on.
 func (c *Client) signIn(addresses []gjson.Result, message string) error {
-	e := &catalog.Error{Kind: catalog.SignIn, Quoted: message != "", Message: "a person must sign in to the service behind this server first"}
+	e := &catalog.Error{Kind: catalog.SignIn, Err: catalog.ErrSignInElsewhere, Quoted: message != "", Message: "a person must sign in to the service behind this server first"}
 	if message != "" {
 		e.Message += ": " + message
 	}

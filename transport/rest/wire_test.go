@@ -355,8 +355,11 @@ func TestUpload(t *testing.T) {
 	var got []string
 	var header http.Header
 	var length int64
+	var mu sync.Mutex // the second attempt may come by another connection
 	client, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
 		got, header, length = append(got, string(body)), r.Header, r.ContentLength
 		if len(got) == 1 {
 			w.Header().Set("Retry-After", "0.01")

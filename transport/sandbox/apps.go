@@ -67,11 +67,13 @@ func addApps(w *Workspace) error {
 	w.on("POST "+root+"/{name}/stop", as.stop)
 	as.serveDurable()
 	as.serveLongRunning()
+	as.serveMCP()
 	return nil
 }
 
 // seedApps: agents on AgentKit of today and of its preview, one on the older
-// server, one that has crashed, and a stopped app that is no agent.
+// server, one that has crashed, and two that are no agents: a stopped app, and an
+// MCP server.
 func seedApps() []*app {
 	made := seeded.AddDate(0, -2, 0)
 	all := []*app{
@@ -80,6 +82,7 @@ func seedApps() []*app {
 		{name: "forecast-agent", description: "Forecasts demand", server: appDurable, creator: "carla@example.com", use: []string{"users"}, crashed: true},
 		{name: "sales-dashboard", description: "Dashboard of the sales team", server: appWeb, creator: "carla@example.com", use: []string{"users"}},
 		{name: "stock-agent", description: "Answers questions about returns and stock", server: appLongRunning, creator: anaName, use: []string{"data-engineers"}, scopes: []string{"sql"}},
+		{name: "mcp-stock", description: "MCP server: stock levels", server: appMCP, creator: anaName, use: []string{"data-engineers"}, scopes: []string{"sql"}},
 	}
 	for i, a := range all {
 		a.created = made.AddDate(0, 0, 3*i)

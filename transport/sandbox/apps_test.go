@@ -21,7 +21,7 @@ func turnOf(id, text string) object { return object{"id": id, "input": text, "ba
 
 func TestAppsAPI(t *testing.T) {
 	ana, ben, clock := newCallers(t)
-	if got := names(ana.get("/api/2.0/apps")["apps"], "name"); strings.Join(got, " ") != "agent-bricks-orders agent-bricks-trial forecast-agent sales-dashboard stock-agent" {
+	if got := names(ana.get("/api/2.0/apps")["apps"], "name"); strings.Join(got, " ") != "agent-bricks-orders agent-bricks-trial forecast-agent sales-dashboard stock-agent mcp-stock" {
 		t.Fatal(got)
 	}
 	if got := names(ben.get("/api/2.0/apps?page_size=3")["apps"], "name"); len(got) != 3 {

@@ -165,3 +165,37 @@ func TestCatalogKnowsMCPServers(t *testing.T) {
 	}
 	ana.refused("GET", "/api/2.1/unity-catalog/mcp-services?parent=main", nil, 400, "INVALID_PARAMETER_VALUE")
 }
+
+// TestAppServesMCP: with the rights of its user, to OAuth tokens alone, and nowhere
+// but in the app that is an MCP server.
+func TestAppServesMCP(t *testing.T) {
+	ana, _, _ := newCallers(t)
+	const path = appsPath + "mcp-stock/mcp"
+	app := caller{t, ana.w, OAuthToken}
+	if got := app.tools(path); got != "stock_level" {
+		t.Error(got)
+	}
+	category := gjson.Get(textOfAll(t, ana, "SELECT category FROM main.retail.products LIMIT 1"), "result.data_array.0.0").Str
+	if text, failed := app.tool(path, "stock_level", `{"category":"`+category+`"}`, `{}`); failed || gjson.Get(text, "pieces").Int() < 1 {
+		t.Errorf("of %s: %s", category, text)
+	}
+	if text, failed := app.tool(path, "stock_level", `{"category":"moons"}`, `{}`); !failed {
+		t.Errorf("of moons: %s", text)
+	}
+	if rec := ana.send("POST", path, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`); rec.Code != http.StatusFound {
+		t.Errorf("with a personal access token: %d", rec.Code)
+	}
+	if rec := app.send("POST", appsPath+"stock-agent/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`); rec.Code != http.StatusNotFound {
+		t.Errorf("of an agent: %d", rec.Code)
+	}
+}
+
+// textOfAll runs a statement by the managed SQL server.
+func textOfAll(t *testing.T, c caller, statement string) string {
+	t.Helper()
+	text, failed := c.tool("/api/2.0/mcp/sql", "execute_sql_read_only", `{"query":"`+statement+`"}`, `{}`)
+	if failed {
+		t.Fatal(text)
+	}
+	return text
+}
