@@ -22,6 +22,9 @@ type outgoing struct {
 // longText is the size from which a text is kept out of the buffer.
 const longText = 256 << 10
 
+// shortAnswer is the size of an answer that says little.
+const shortAnswer = 384
+
 // writeTo writes the line; a short one at once, so that it is one system call.
 func (o *outgoing) writeTo(out io.Writer) error {
 	line := o.Bytes()
@@ -58,6 +61,7 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 		id = []byte("null")
 	}
 	out := &outgoing{answer: true}
+	out.Grow(shortAnswer)
 	out.WriteString(`{"jsonrpc":"2.0","id":`)
 	out.Write(id)
 	switch r := response.(type) {
@@ -156,9 +160,23 @@ func encodeResult(out *outgoing, result any) error {
 	}
 	if r.Meta != nil {
 		out.WriteString(`,"_meta":`)
-		if err := encodeValue(out, r.Meta); err != nil {
+		if err := encodeMeta(out, r.Meta); err != nil {
 			return err
 		}
+	}
+	out.WriteByte('}')
+	return nil
+}
+
+// encodeMeta writes what is mostly the name of the server alone without a map's detour.
+func encodeMeta(out *outgoing, meta *mcp.Meta) error {
+	info, ok := meta.AdditionalFields[mcp.MetaKeyServerInfo].(mcp.Implementation)
+	if !ok || len(meta.AdditionalFields) != 1 || meta.ProgressToken != nil {
+		return encodeValue(out, meta)
+	}
+	out.WriteString(`{"` + mcp.MetaKeyServerInfo + `":`)
+	if err := encodeValue(out, info); err != nil {
+		return err
 	}
 	out.WriteByte('}')
 	return nil

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,11 +162,11 @@ func (e *Endpoint) refusedAtEnd(w http.ResponseWriter, id []byte) bool {
 
 // body reads a JSON body; false when the request is answered already.
 func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		refuse(w, http.StatusUnsupportedMediaType, nil, mcp.INVALID_REQUEST, "Content-Type must be application/json")
 		return nil, false
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLine))
+	text, err := readBody(http.MaxBytesReader(w, r.Body, maxLine), r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	var late interface{ Timeout() bool }
 	switch {
@@ -182,6 +184,25 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return text, true
 }
 
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// trustedLength is what a client's word for a length is worth: memory for more is
+// there when the bytes are.
+const trustedLength = 64 << 10
+
+func readBody(body io.Reader, length int64) ([]byte, error) {
+	var text bytes.Buffer
+	text.Grow(int(min(max(length, 0), trustedLength)) + bytes.MinRead)
+	_, err := text.ReadFrom(body)
+	return text.Bytes(), err
+}
+
 // unhurried lifts the deadline that a request had to come by: it would end the
 // context of a call as if the client had gone.
 func unhurried(w http.ResponseWriter) {
@@ -196,18 +217,24 @@ func accepts(r *http.Request, types ...string) bool {
 		return true
 	}
 	for _, t := range types {
-		group, _, _ := strings.Cut(t, "/")
-		found := false
-		for _, accepted := range strings.Split(strings.Join(header, ","), ",") {
-			accepted, _, _ = strings.Cut(accepted, ";")
-			switch strings.ToLower(strings.TrimSpace(accepted)) {
-			case t, group + "/*", "*/*":
-				found = true
-			}
-		}
-		if !found {
+		if !slices.ContainsFunc(header, func(line string) bool { return lists(line, t) }) {
 			return false
 		}
 	}
 	return true
+}
+
+// lists reports whether a line of Accept covers a media type.
+func lists(line, media string) bool {
+	for accepted := range strings.SplitSeq(line, ",") {
+		accepted, _, _ = strings.Cut(accepted, ";")
+		accepted = strings.TrimSpace(accepted)
+		if strings.EqualFold(accepted, media) || accepted == "*/*" {
+			return true
+		}
+		if group, all := strings.CutSuffix(accepted, "/*"); all && len(media) > len(group) && media[len(group)] == '/' && strings.EqualFold(group, media[:len(group)]) {
+			return true
+		}
+	}
+	return false
 }

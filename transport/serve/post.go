@@ -27,7 +27,7 @@ func (e *Endpoint) post(w http.ResponseWriter, r *http.Request, p Principal) {
 		return
 	}
 	m, problem := parse(text)
-	era := readEra(r.Header, message{raw: text})
+	era := readEra(r.Header, message{raw: text, root: m.root})
 	s := httpSession{session: &session{questions: e.questions, level: mcp.LoggingLevelInfo}}
 	s.Initialize() // what was before is not known, and does not matter
 	if !era.modern && m.method != string(mcp.MethodInitialize) {
