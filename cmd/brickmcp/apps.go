@@ -64,7 +64,7 @@ func (w *workspace) appConfig(address string) (config rest.Config, base string, 
 		// No Invalidate: that an app refuses a token says nothing about the
 		// workspace, and must not sign anybody out there.
 		Token: w.appToken, SignInError: appSignInError,
-		UserAgent: userAgent(id.AuthType), RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool,
+		UserAgent: userAgent(id.AuthType), RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool, Observe: w.observe,
 	}, strings.TrimSuffix(u.EscapedPath(), "/"), nil
 }
 

@@ -145,7 +145,7 @@ func (u *appUsers) whose(ctx context.Context, token string) (userID string, end 
 	}
 	config := rest.Config{
 		Host: u.place.Host, WorkspaceID: u.place.WorkspaceID, Token: asker.Token, SignInError: signInError,
-		UserAgent: userAgent(u.place.AuthType), RateLimit: rest.NoRateLimit, MissingScope: missingScope, Logger: u.shared.log, Pool: u.shared.pool,
+		UserAgent: userAgent(u.place.AuthType), RateLimit: rest.NoRateLimit, MissingScope: missingScope, Logger: u.shared.log, Pool: u.shared.pool, Observe: u.shared.observe(),
 	}
 	if u.shared.sandbox != nil {
 		if config.RoundTripper, err = u.shared.sandbox.open(); err != nil {

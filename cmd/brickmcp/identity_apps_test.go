@@ -152,7 +152,7 @@ func TestAppsTokensOfOneUser(t *testing.T) {
 		}
 	}
 	numbers := fetch(t, server.log.line.Get("metrics").Str)
-	for _, want := range []string{"brickmcp_users 1\n", `brickmcp_tool_calls_total{tool="jobs_list",outcome="ok"} 2`} {
+	for _, want := range []string{"brickmcp_users 1\n", `brickmcp_tool_calls_total{tool="jobs_list",outcome="ok"} 2`, `brickmcp_upstream_requests_total{status="200"} `} {
 		if !strings.Contains(numbers, want) {
 			t.Errorf("the metrics lack %q:\n%s", want, numbers)
 		}

@@ -125,7 +125,7 @@ func (sh *shared) person() *app {
 func (sh *shared) workspace(profile string) *workspace {
 	w := &workspace{
 		profile: profile, log: sh.log, rateLimit: sh.rateLimit, access: sh.config.accessReport(sh.access),
-		audit: sh.audit, policy: sh.policy, pool: sh.pool,
+		audit: sh.audit, policy: sh.policy, pool: sh.pool, observe: sh.observe(),
 	}
 	if sh.sandbox != nil {
 		w.roundTripper = sh.sandbox.open
@@ -199,6 +199,7 @@ type workspace struct {
 	pool         *rest.Pool                        // nil: connections of its own
 	log          *zap.Logger
 	rateLimit    rest.RateLimit
+	observe      func(status int) // of the workspace's answers; nil: nobody counts them
 	access       map[string]allowance
 	introduces   bool // says in the log who is signed in
 	audit        *audit.Log
@@ -272,7 +273,7 @@ func (w *workspace) config() (rest.Config, error) {
 		Host: id.Host, WorkspaceID: id.WorkspaceID,
 		Token: w.credential.Token, Invalidate: w.credential.Invalidate, Headers: w.credential.Headers,
 		SignInError: signInError, UserAgent: userAgent(id.AuthType),
-		RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool,
+		RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool, Observe: w.observe,
 	}
 	if w.forwarded {
 		config.MissingScope = missingScope

@@ -88,6 +88,11 @@ func (m *Metrics) Refused(reason string) {
 	m.set.GetOrCreateCounter(`brickmcp_http_refusals_total{reason="` + known(m.words.Reasons, reason) + `"}`).Inc()
 }
 
+// Upstream counts a request to a workspace by the status of its answer; 0: there was none.
+func (m *Metrics) Upstream(status int) {
+	m.set.GetOrCreateCounter(`brickmcp_upstream_requests_total{status="` + statusOf(status) + `"}`).Inc()
+}
+
 func statusOf(status int) string {
 	if status < 100 || status > 599 {
 		return "none"

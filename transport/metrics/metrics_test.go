@@ -85,6 +85,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		name := fmt.Sprintf("evil\"} 1\n%d", i)
 		m.Call(name, name, time.Second)
 		m.Refused(name)
+		m.Upstream(600 + i)
 		r := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		r.Method = fmt.Sprintf("BREW%d", i)
 		r.Header.Set("Status", "405")
@@ -98,6 +99,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		`brickmcp_tool_calls_total{tool="other",outcome="other"} 1000`,
 		`brickmcp_http_refusals_total{reason="other"} 1000`,
 		`brickmcp_http_requests_total{method="other",status="405"} 1000`,
+		`brickmcp_upstream_requests_total{status="none"} 1000`,
 	)
 	if n := strings.Count(text, "\nbrickmcp_"); n > 40 {
 		t.Errorf("there are %d series", n)

@@ -83,6 +83,10 @@ type Config struct {
 	// Waiting is told before a call waits longer than a second: why, and how long.
 	Waiting func(ctx context.Context, reason string, wait time.Duration)
 
+	// Observe hears the status of every answer of the workspace, one for each attempt,
+	// and 0 of those that got none. May be nil.
+	Observe func(status int)
+
 	Logger *zap.Logger // nil: nothing is logged
 }
 
@@ -119,6 +123,9 @@ func New(config Config) (*Client, error) {
 	}
 	if config.UserAgent == nil {
 		config.UserAgent = func(context.Context) string { return "brickmcp" }
+	}
+	if config.Observe == nil {
+		config.Observe = func(int) {}
 	}
 	c := &Client{config: config, limiter: newLimiter(config.RateLimit), log: config.Logger}
 	if c.log == nil {

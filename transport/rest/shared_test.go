@@ -4,9 +4,11 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"brickmcp/catalog"
 )
@@ -53,4 +55,17 @@ func TestMissingScopeAdvice(t *testing.T) {
 			t.Errorf("%s: %s, advice %q", said, e.Kind, e.Advice)
 		}
 	}
+}
+
+// Every attempt is heard of, whether or not there was an answer.
+func TestObserveHearsEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard []int
+		c := newClient(t, &wire{script: []reply{answer(503, ""), fails(errReset), answer(200, `{"job_id":42}`)}},
+			func(config *Config) { config.Observe = func(status int) { heard = append(heard, status) } })
+		success(t, c, callOf(getJob))
+		if !slices.Equal(heard, []int{503, 0, 200}) {
+			t.Errorf("heard of %v", heard)
+		}
+	})
 }
