@@ -15,10 +15,10 @@ GCFLAGS := -gcflags=all=-l $(foreach package,$(INLINED),-gcflags=$(package)=)
 TAGS := nethttpomithttp2
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test bench lint gen check-gen clients fuzz clean
+.PHONY: help build demo test bench lint gen check-gen clients conformance fuzz clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/brickmcp
 	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" $(GCFLAGS) -o $(BIN) ./cmd/brickmcp
@@ -54,6 +54,12 @@ check-gen: ## fail when a generated file has drifted
 
 clients: build ## check with the official MCP clients (needs Node)
 	testdata/clients/run bin/brickmcp
+
+# A build of its own: it has fixtures, and serves whoever can reach its port.
+conformance: ## check with the official conformance suite (needs Node 22)
+	$(GO) vet -tags conformance ./cmd/brickmcp ./testdata/conformance
+	$(GO) build -trimpath -tags $(TAGS),conformance -ldflags "$(LDFLAGS)" $(GCFLAGS) -o bin/brickmcp-conformance ./cmd/brickmcp
+	testdata/conformance/run bin/brickmcp-conformance
 
 fuzz: ## fuzz every parser of outside input, FUZZTIME each
 	@grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n 1 dirname | sort -u | while read -r package; do \
