@@ -18,6 +18,7 @@ type releaseConfig struct {
 	Builds []struct {
 		Main, Binary string
 		Env, Flags   []string
+		Tags         []string
 		Ldflags      []string
 		GOOS         []string `yaml:"goos"`
 		GOARCH       []string `yaml:"goarch"`
@@ -62,7 +63,7 @@ func TestReleaseBuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := strings.TrimSpace(string(printed))
-	want := `go build ` + b.Flags[0] + ` -ldflags "` + b.Ldflags[0] + `" ` + strings.Join(b.Flags[1:], " ") + ` -o out ` + b.Main
+	want := `go build ` + b.Flags[0] + ` -tags ` + strings.Join(b.Tags, ",") + ` -ldflags "` + b.Ldflags[0] + `" ` + strings.Join(b.Flags[1:], " ") + ` -o out ` + b.Main
 	if command != want || len(b.Ldflags) != 1 {
 		t.Errorf("make build runs\n%s\nGoReleaser\n%s", command, want)
 	}
