@@ -434,3 +434,11 @@ func (s *Server) place() string {
 	}
 	return s.name
 }
+
+// origin is where the workspace is.
+func (s *Server) origin() string {
+	if s.address != nil {
+		return s.address()
+	}
+	return s.place()
+}

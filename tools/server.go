@@ -96,6 +96,7 @@ type Server struct {
 	approvals     Approvals
 	stateDir      string        // of what outlives the process; "": nothing does
 	host          func() string // of the workspace, as audit names it; nil: its name
+	address       func() string // its URL; nil: host is
 
 	federation *federation // nil: no other servers
 

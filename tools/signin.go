@@ -24,12 +24,16 @@ func askToSignIn(ctx context.Context, req mcp.CallToolRequest, err error) (*mcp.
 	if !errors.As(err, &e) || e.SignInURL == "" || len(req.Params.InputResponses) > 0 {
 		return nil, nil
 	}
-	what := "Databricks"
-	if errors.Is(err, catalog.ErrSignInElsewhere) {
-		what = "the service behind " + req.Params.Name
+	what := "Sign in to Databricks; then the call can go on."
+	switch {
+	case !errors.Is(err, catalog.ErrSignInElsewhere):
+	case req.Params.Name == catalog.WaitSupervisorRun.Name: // the run has ended
+		what = "Sign in to the connection that the agent run wants to use; then start the run again."
+	default:
+		what = "Sign in to the service behind " + req.Params.Name + "; then the call can go on."
 	}
 	id := uuid.NewString()
-	ask := mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: "Sign in to " + what + "; then the call can go on.", ElicitationID: id, URL: e.SignInURL}
+	ask := mcp.ElicitationParams{Mode: mcp.ElicitationModeURL, Message: what, ElicitationID: id, URL: e.SignInURL}
 	if info := server.RequestProtocolInfoFromContext(ctx); info != nil && info.Modern {
 		if opensAddresses(info.ClientCapabilities) {
 			return server.NewInputRequestBuilder("").Elicit(signInRequest, ask).ToolResult(), nil

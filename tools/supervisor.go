@@ -36,7 +36,9 @@ var backends = []struct {
 	prefix string // with its slash; "": no agent at all
 	open   func(s *Server) runs.Backend
 }{
-	{"", func(s *Server) runs.Backend { return &runs.Supervisor{API: s.api, Host: s.place, Permits: mayAskAgent} }},
+	{"", func(s *Server) runs.Backend {
+		return &runs.Supervisor{API: s.api, Host: s.origin, Permits: mayAskAgent}
+	}},
 	{"apps/", func(s *Server) runs.Backend { return &runs.Apps{API: s.api, Open: s.app} }},
 	{"endpoints/", func(s *Server) runs.Backend { return &runs.Endpoints{API: s.api} }},
 	{"genie/", func(s *Server) runs.Backend { return &runs.Genie{API: s.api} }},

@@ -31,7 +31,7 @@ func TestRunAsksToSignIn(t *testing.T) {
 			a.waitRun(1, id, newer(`{"elicitation":{"form":{}}}`)) // cannot
 			says(t, a.receive())
 			a.waitRun(2, id, newer(opens))
-			if asked := a.receive(); asked.Get("result.inputRequests.signin.params.url").Str != at {
+			if asked := a.receive(); asked.Get("result.inputRequests.signin.params.url").Str != at || !strings.Contains(asked.Get("result.inputRequests.signin.params.message").Str, "start the run again") {
 				t.Errorf("asked %s", asked.Raw)
 			}
 			a.waitRun(3, id, newer(opens)+`,"inputResponses":{"signin":{"action":"accept"}}`)

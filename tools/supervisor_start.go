@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"brickmcp/catalog"
+	"brickmcp/tools/policy"
 	"brickmcp/tools/runs"
 
 	"github.com/tidwall/gjson"
@@ -181,7 +182,25 @@ func (s *Server) goOn(ctx context.Context, owner runs.Owner, agent string, reque
 		request.Instructions = earlier.Request.Instructions
 	}
 	if request.Tools == nil {
+		if o := minded(ctx, earlier.Request.Tools); o != nil {
+			return &catalog.Error{Kind: catalog.Denied, Message: "conversation_id " + id + ": that run has a tool on which the policy has a say: " + o.String(),
+				Advice: "Give tools, so that the policy can decide. Nothing was sent."}
+		}
 		request.Tools = earlier.Request.Tools
+	}
+	return nil
+}
+
+// minded is what the policy refuses, or asks about, of tools that an earlier run was
+// given: they are no arguments of this call, which it has judged. Nil: nothing.
+func minded(ctx context.Context, tools []json.RawMessage) *policy.Object {
+	rules := rulesOf(ctx)
+	for _, tool := range tools {
+		for _, o := range policy.HostedTool(gjson.ParseBytes(tool)) {
+			if rules != nil && rules.Minds(o) {
+				return &o
+			}
+		}
 	}
 	return nil
 }

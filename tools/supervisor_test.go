@@ -185,6 +185,26 @@ func TestConversationGoesOn(t *testing.T) {
 	wantError(t, s, "supervisor_start_run", `{"input":"three","conversation_id":"run_x"}`, catalog.Missing)
 }
 
+// The tools of an earlier run are no way around the policy.
+func TestConversationKeepsToThePolicy(t *testing.T) {
+	const narrow = "scopes: {functions: [main.retail.*]}"
+	api := gatewayOf("", finishedAnswer, finishedAnswer, finishedAnswer, finishedAnswer)
+	dir := t.TempDir()
+	given := func(function string) string {
+		s := newServer(t, api, func(c *Config) { c.StateDir = dir })
+		return startRun(t, s, `{"input":"one","tools":[{"type":"uc_function","uc_function":{"name":"`+function+`"}}]}`)
+	}
+	s := newServer(t, api, func(c *Config) { underPolicy(t, narrow)(c); c.StateDir = dir })
+	again := func(id, more string) string { return fmt.Sprintf(`{"input":"two","conversation_id":%q%s}`, id, more) }
+	refused, sent := given("main.hr.salary"), len(api.seen())
+	wantError(t, s, "supervisor_start_run", again(refused, ""), catalog.Denied, "main.hr.salary", "Give tools")
+	if len(api.seen()) != sent {
+		t.Error("it was sent")
+	}
+	startRun(t, s, again(refused, `,"tools":[]`))
+	startRun(t, s, again(given("main.retail.net_price"), ""))
+}
+
 func TestListedRuns(t *testing.T) {
 	s := newServer(t, gatewayOf("", queuedAnswer, finishedAnswer), nil)
 	startRun(t, s, `{"input":"one"}`)

@@ -42,6 +42,10 @@ type Workspace struct {
 	// Host names the workspace in audit lines; nil: Name does.
 	Host func() string
 
+	// Address is the URL of the workspace, below which people may be sent to sign in to
+	// connections; nil: Host is.
+	Address func() string
+
 	// Warehouse is the id of the SQL warehouse for queries that name none; nil or
 	// "": one is picked.
 	Warehouse func() string
@@ -69,7 +73,7 @@ func (s *Server) sibling(w Workspace) *Server {
 		api = tracing{w.API}
 	}
 	sibling := &Server{
-		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, app: w.App, warehouse: w.Warehouse,
+		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, address: w.Address, app: w.App, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
 		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed, observe: s.observe,
 		confirmations: s.confirmations, duplicates: s.duplicates, stateDir: s.stateDir,

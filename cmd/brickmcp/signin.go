@@ -109,6 +109,15 @@ func (w *workspace) hostName() string {
 	return strings.TrimPrefix(id.Host, "https://")
 }
 
+// address is the URL of the workspace; "" where that is not known.
+func (w *workspace) address() string {
+	id, err := w.credential.Identity()
+	if err != nil {
+		return ""
+	}
+	return id.Host
+}
+
 // close ends what runs in the background. It waits for a refresh of the token
 // whose answer is not stored yet.
 func (w *workspace) close() {

@@ -84,6 +84,9 @@ func storySupervisorQuirks(t *testing.T) {
 		if run.Get("status").Str != want || len(run.Raw) > 33_000 {
 			t.Errorf("%s: %d bytes, %s", word, len(run.Raw), run.Raw[:min(len(run.Raw), 2000)])
 		}
+		if at := run.Get("error.sign_in_url").Str; strings.HasPrefix(at, sandboxHost+"/") != (word == "oauth") {
+			t.Errorf("%s: sign in at %q: %s", word, at, run.Get("error"))
+		}
 	}
 	for word, want := range map[string]string{"lie": "failed", "eof": "failed", "bare": "completed", "fail": "failed"} {
 		run := a.call("supervisor_start_run", args{"input": "How many orders are there?", "tools": []any{ordersTool}, "instructions": "sandbox-" + word, "stream": true})

@@ -147,7 +147,7 @@ func (sh *shared) app(spaces []*workspace, stateDir string) *app {
 	}
 	for _, w := range spaces {
 		config.Workspaces = append(config.Workspaces, tools.Workspace{
-			Name: w.profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName,
+			Name: w.profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Address: w.address,
 			Warehouse: c.defaultWarehouse(w), Managed: w.managed(),
 		})
 	}

@@ -27,8 +27,8 @@ func agentID(id string) string {
 func parseAgent(text string) (id, problem string) {
 	id = agentID(text)
 	kind, name, _ := strings.Cut(id, "/")
-	if id != supervisorAgent && (name == "" || !slices.Contains([]string{"apps", endpointAgent, "genie"}, kind)) {
-		return id, fmt.Sprintf("%q is none of ENDPOINT, endpoints/NAME, apps/NAME, genie/SPACE_ID and supervisor", text)
+	if id != supervisorAgent && (name == "" || !slices.Contains([]string{"apps", endpointAgent, "genie", assistantAgent}, kind)) {
+		return id, fmt.Sprintf("%q is none of ENDPOINT, endpoints/NAME, apps/NAME, genie/SPACE_ID, knowledge_assistants/ID and supervisor", text)
 	}
 	return id, ""
 }

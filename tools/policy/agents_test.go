@@ -76,9 +76,38 @@ func TestSupervisorIsAnAgent(t *testing.T) {
 	}
 }
 
+// What the tools of a Supervisor run reach is in the scopes, or not.
+func TestHostedToolsAreNarrowed(t *testing.T) {
+	start := func(tools string) string { return `supervisor_start_run {"input":"x","tools":[` + tools + `]}` }
+	const (
+		price     = `{"type":"uc_function","uc_function":{"name":"main.retail.net_price"}}`
+		salary    = `{"type":"uc_function","uc_function":{"name":"main.hr.salary"}}`
+		twice     = `{"type":"uc_function","uc_function":{"name":"main.retail.net_price","Name":"main.hr.salary"}}`
+		orders    = `{"type":"app","app":{"name":"orders","description":"x"}}`
+		space     = `{"type":"genie_space","genie_space":{"id":"01ef","description":"x"}}`
+		assistant = `{"type":"knowledge_assistant","knowledge_assistant":{"knowledge_assistant_id":"ka1","description":"x"}}`
+		web       = `{"type":"uc_connection","uc_connection":{"name":"web","description":"x"}}`
+	)
+	judgeAll(t, "scopes: {functions: [main.retail.*]}", []judgeCase{
+		{start(price), Allow, "", ""},
+		{start(price + "," + salary), Deny, "", "main.hr.salary"},
+		{start(twice), Deny, "", "main.hr.salary"},
+		{start(orders + "," + space + "," + assistant + "," + web), Allow, "", ""},
+	})
+	judgeAll(t, "scopes: {schemas: [main.retail]}", []judgeCase{{start(price), Allow, "", ""}, {start(salary), Deny, "", "main.hr.salary"}})
+	judgeAll(t, "scopes: {agents: [supervisor, apps/help]}", []judgeCase{
+		{start(salary + "," + web), Allow, "", ""},
+		{start(orders), Deny, "", "apps/orders"},
+		{start(space), Deny, "", "genie/01ef"},
+		{start(assistant), Deny, "", "knowledge_assistants/ka1"},
+	})
+	judgeAll(t, "scopes: {agents: [supervisor, apps/orders, genie/*, knowledge_assistants/KA1]}", []judgeCase{{start(orders + "," + space + "," + assistant), Allow, "", ""}})
+	judgeAll(t, "protected: [hr]", []judgeCase{{start(price), Allow, "", ""}, {start(salary), Confirm, "", "main.hr.salary"}})
+}
+
 func TestAgentEntries(t *testing.T) {
 	for text, good := range map[string]bool{
-		"bot": true, "*bot": true, "endpoints/bot": true, "apps/a-*": true, "genie/01ef": true, "Supervisor": true,
+		"bot": true, "*bot": true, "endpoints/bot": true, "apps/a-*": true, "genie/01ef": true, "knowledge_assistants/1": true, "Supervisor": true,
 		"jobs/1": false, "*/bot": false, "apps/": false, "endpoints/": false,
 	} {
 		_, err := Parse("p.yaml", []byte("scopes: {agents: ['"+text+"']}"))

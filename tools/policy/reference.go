@@ -10,8 +10,16 @@ import (
 
 // references puts the jobs, clusters and warehouses that the settings of a job name
 // among the objects: a job of one's own that runs another one is a way to run that.
-// What the code of a job reaches, nobody can say.
+// What the code of a job reaches, nobody can say. The tools that a Supervisor run is
+// given are such references, too.
 func (j *judgement) references() {
+	if supervised(j.call) {
+		gjson.ParseBytes(j.call.Args["tools"]).ForEach(func(_, tool gjson.Result) bool {
+			j.objects = append(j.objects, HostedTool(tool)...)
+			return true
+		})
+		return
+	}
 	if j.call.Row.Group != catalog.Jobs || !j.writes {
 		return
 	}

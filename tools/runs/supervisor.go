@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -236,12 +237,19 @@ func (s *Supervisor) offerSignIn(f *Failure) {
 	}
 	f.Message = webAddress().ReplaceAllStringFunc(f.Message, func(address string) string {
 		address = strings.TrimRight(address, ".,;)")
-		if at, err := url.Parse(address); err == nil && at.Scheme == "https" && at.User == nil && own != "" && strings.EqualFold(at.Host, hostOf(own)) {
+		if at, err := url.Parse(address); err == nil && at.User == nil && own != "" && strings.EqualFold(at.Host, hostOf(own)) &&
+			(at.Scheme == "https" || at.Scheme == "http" && strings.HasPrefix(own, "http://") && loopback(at.Hostname())) {
 			f.SignInURL = address
 			return address
 		}
 		return "(an address elsewhere, which is not shown)"
 	})
+}
+
+// loopback reports a host of this machine, where a sandbox may be.
+func loopback(name string) bool {
+	ip := net.ParseIP(name)
+	return strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // hostOf is the host of a URL, or of a bare host name.

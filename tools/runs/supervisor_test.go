@@ -374,6 +374,25 @@ func TestSignInToConnection(t *testing.T) {
 	}
 }
 
+// A sandbox on this machine is the one workspace that has no https.
+func TestSignInOnThisMachine(t *testing.T) {
+	for _, c := range []struct {
+		host, address string
+		offered       bool
+	}{
+		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/explore/connections/web", true},
+		{"http://127.0.0.1:8080", "http://127.0.0.1:9090/explore/connections/web", false},
+		{"https://127.0.0.1:8080", "http://127.0.0.1:8080/explore/connections/web", false},
+		{"http://dbc-1.example", "http://dbc-1.example/explore/connections/web", false},
+	} {
+		f := &Failure{Code: "oauth", Message: "Please login first to the connection by visiting " + c.address}
+		(&Supervisor{Host: func() string { return c.host }}).offerSignIn(f)
+		if (f.SignInURL == c.address) != c.offered || !c.offered && f.SignInURL != "" {
+			t.Errorf("%s offers %q of %s", c.host, f.SignInURL, c.address)
+		}
+	}
+}
+
 func TestTraceContext(t *testing.T) {
 	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for parent, want := range map[string]string{
