@@ -45,6 +45,9 @@ func (c *config) checkTransport() error {
 		return nil
 	}
 	c.drain = cmp.Or(c.drain, serve.DefaultHTTPDrain)
+	if err := c.checkAllowed(); err != nil {
+		return err
+	}
 	switch c.identity {
 	case "":
 		return usagef("--transport %s serves nobody without --identity: give --identity local to serve yourself on this machine (brickmcp secret prints what clients need), or --identity apps in a Databricks App, to serve each user as themselves", c.transport)
@@ -54,6 +57,21 @@ func (c *config) checkTransport() error {
 		return c.checkApps()
 	}
 	return usagef("--identity %q is none of local, apps", c.identity)
+}
+
+// checkAllowed refuses what no request could ever be for, or come from.
+func (c *config) checkAllowed() error {
+	for _, host := range c.allowHosts {
+		if !serve.ValidHost(host) {
+			return usagef("%s: %q is no host: want NAME or NAME:PORT, such as mcp.example.com", cmp.Or(c.given["allow-host"], "--allow-host"), host)
+		}
+	}
+	for _, origin := range c.allowOrigins {
+		if !serve.ValidOrigin(origin) {
+			return usagef("%s: %q is no origin: want SCHEME://HOST or SCHEME://HOST:PORT, such as https://chat.example.com", cmp.Or(c.given["allow-origin"], "--allow-origin"), origin)
+		}
+	}
+	return nil
 }
 
 // checkLocal: whoever can reach the port and has the secret is the person whose
@@ -94,12 +112,14 @@ func (c *config) checkApps() error {
 	if !c.sandbox && c.getenv("DATABRICKS_HOST") == "" {
 		return usagef("--identity apps needs DATABRICKS_HOST, the workspace of the app; Databricks Apps sets it by itself")
 	}
-	where := cmp.Or(c.given["listen"], "--listen")
 	if c.listen == "" {
-		where = "DATABRICKS_APP_PORT"
-		c.listen = net.JoinHostPort("0.0.0.0", cmp.Or(c.getenv("DATABRICKS_APP_PORT"), appPort))
+		port := cmp.Or(c.getenv("DATABRICKS_APP_PORT"), appPort)
+		c.listen = net.JoinHostPort("0.0.0.0", port)
+		if _, err := hostPort("", c.listen); err != nil {
+			return usagef("DATABRICKS_APP_PORT: %q is no port to listen on, such as %s; Databricks Apps sets it by itself", port, appPort)
+		}
 	}
-	if _, err := hostPort(where, c.listen); err != nil {
+	if _, err := hostPort(cmp.Or(c.given["listen"], "--listen"), c.listen); err != nil {
 		return err
 	}
 	return c.checkAdmin()

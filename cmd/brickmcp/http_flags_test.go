@@ -45,7 +45,12 @@ func TestServingRefuses(t *testing.T) {
 		"apps with OAuth":           {"--transport http --identity apps --oauth-client-id x", app, []string{"--oauth-client-id"}},
 		"apps with scopes":          {"--transport http --identity apps --oauth-scopes x", app, []string{"user_api_scopes"}},
 		"apps with files":           {"--transport http --identity apps --allow-dir /tmp", app, []string{"--allow-dir", "share"}},
-		"apps with a bad port":      {"--transport http --identity apps", map[string]string{"DATABRICKS_APP_NAME": "a", "DATABRICKS_HOST": "https://x.cloud.databricks.com", "DATABRICKS_APP_PORT": "web"}, []string{"DATABRICKS_APP_PORT", "HOST:PORT"}},
+		"apps with a bad port":      {"--transport http --identity apps", map[string]string{"DATABRICKS_APP_NAME": "a", "DATABRICKS_HOST": "https://x.cloud.databricks.com", "DATABRICKS_APP_PORT": "web"}, []string{"DATABRICKS_APP_PORT", `"web" is no port`}},
+		"apps on a bad address":     {"--transport http --identity apps --listen web", app, []string{"--listen", "HOST:PORT"}},
+		"a URL for a host":          {"--transport http --identity local --allow-host https://x.example.com", nil, []string{"--allow-host", `"https://x.example.com"`, "NAME:PORT"}},
+		"no host":                   {"--transport http --identity local", map[string]string{"BRICKMCP_ALLOW_HOST": "x.example.com,"}, []string{"BRICKMCP_ALLOW_HOST", `""`}},
+		"a host for an origin":      {"--transport http --identity local --allow-origin chat.example.com", nil, []string{"--allow-origin", `"chat.example.com"`, "https://chat.example.com"}},
+		"every origin":              {"--transport http --identity local --allow-origin *", nil, []string{`"*"`, "SCHEME://HOST"}},
 		"no time to end":            {"--drain-timeout 0s", nil, []string{"--drain-timeout"}},
 		"less than no time to end":  {"--transport http --identity local --drain-timeout -1s", nil, []string{"--drain-timeout"}},
 	} {

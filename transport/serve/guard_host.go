@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,19 @@ func hostPorts(all []string) []hostPort {
 		parsed = append(parsed, hostPort{host, port})
 	}
 	return parsed
+}
+
+// ValidHost reports whether text can be among Guard.Hosts. What cannot would allow
+// nothing, unnoticed.
+func ValidHost(text string) bool {
+	host, port := splitHost(text, "0")
+	_, err := strconv.ParseUint(port, 10, 16)
+	return host == "*" || host != "" && err == nil && !strings.ContainsAny(host, "/*@ ")
+}
+
+// ValidOrigin reports the same of Guard.Origins.
+func ValidOrigin(text string) bool {
+	return canonicalOrigin(text) != "" && !strings.Contains(text, "*")
 }
 
 // splitHost takes host[:port] apart, in lower case and without the brackets of IPv6.

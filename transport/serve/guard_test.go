@@ -182,6 +182,28 @@ func TestOriginsThatMayCall(t *testing.T) {
 	}
 }
 
+// What nothing could ever match must be refused before it is relied on.
+func TestWhatCanBeAllowed(t *testing.T) {
+	for host, valid := range map[string]bool{
+		"mcp.example.com": true, "mcp.example.com:443": true, "[fd00::1]": true, "[fd00::1]:443": true, "fd00::1": true, "*": true,
+		"": false, ":443": false, "https://mcp.example.com": false, "mcp.example.com/mcp": false, "mcp.example.com:web": false,
+		"*.example.com": false, "ana@example.com": false, "a b": false,
+	} {
+		if ValidHost(host) != valid {
+			t.Errorf("host %q: %t", host, !valid)
+		}
+	}
+	for origin, valid := range map[string]bool{
+		"https://chat.example.com": true, "http://tools.example:8080/": true, "vscode-webview://1a2b": true,
+		"": false, "null": false, "*": false, "chat.example.com": false, "localhost:3000": false, "https://": false,
+		"https://*.example.com": false, "https://chat.example.com/mcp": false,
+	} {
+		if ValidOrigin(origin) != valid {
+			t.Errorf("origin %q: %t", origin, !valid)
+		}
+	}
+}
+
 // Nothing lets pages of other origins read answers, whatever they ask for.
 func TestNoCORS(t *testing.T) {
 	guard := &Guard{Origins: []string{"https://chat.example.com"}}
