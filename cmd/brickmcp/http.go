@@ -187,15 +187,23 @@ func (c *config) sessionKey(log *zap.Logger) ([]byte, error) {
 
 func (c *config) listeners() (listener, admin net.Listener, err error) {
 	if listener, err = net.Listen("tcp", c.listen); err != nil {
-		return nil, nil, fmt.Errorf("listen on %s: %w; give another with --listen, or port 0 for a free one", c.listen, err)
+		return nil, nil, cannotListen(c.listen, err, "another with --listen, or port 0 for a free one")
 	}
 	if c.adminListen == "" {
 		return listener, nil, nil
 	}
 	if admin, err = net.Listen("tcp", c.adminListen); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen on %s: %w; give another with --admin-listen", c.adminListen, err), listener.Close())
+		return nil, nil, errors.Join(cannotListen(c.adminListen, err, "another with --admin-listen"), listener.Close())
 	}
 	return listener, admin, nil
+}
+
+// cannotListen leaves out what net says again, the address among it.
+func cannotListen(address string, err error, give string) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	return fmt.Errorf("cannot listen on %s: %w; give %s", address, err, give)
 }
 
 // announce says where clients find the server; scripts read it.

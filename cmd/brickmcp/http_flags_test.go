@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 
@@ -112,6 +113,26 @@ func TestServingDefaults(t *testing.T) {
 				t.Errorf("listens on %s and %s, drains for %v", config.listen, config.adminListen, config.drain)
 			}
 		})
+	}
+}
+
+// A port that another program has is the commonest failure: it is said once, with what
+// to do.
+func TestAddressesThatAreTaken(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	taken := other.Addr().String()
+	for flag, c := range map[string]*config{
+		"--listen":       {listen: taken},
+		"--admin-listen": {listen: "127.0.0.1:0", adminListen: taken},
+	} {
+		_, _, err := c.listeners()
+		if err == nil || strings.Count(err.Error(), taken) != 1 || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
 

@@ -128,12 +128,12 @@ func (g *Guard) check(r *http.Request) (reason string, refusal *Refusal) {
 	case !g.hostAllowed(r):
 		return reasonHost, &Refusal{
 			Status:  http.StatusForbidden,
-			Message: "this Host is not served here, in case a web page made its name point to this machine; whoever runs the server can allow it",
+			Message: "this Host is not served here, in case a web page made its name point to this machine; whoever runs the server can allow it (--allow-host)",
 		}
 	case !g.originAllowed(r):
 		return reasonOrigin, &Refusal{
 			Status:  http.StatusForbidden,
-			Message: "web pages of this Origin may not call this server; whoever runs it can allow them",
+			Message: "web pages of this Origin may not call this server; whoever runs it can allow them (--allow-origin)",
 		}
 	}
 	return "", nil
