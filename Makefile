@@ -58,6 +58,7 @@ clients: build ## check with the official MCP clients (needs Node)
 # A build of its own: it has fixtures, and serves whoever can reach its port.
 conformance: ## check with the official conformance suite (needs Node 22)
 	$(GO) vet -tags conformance ./cmd/brickmcp ./testdata/conformance
+	$(GO) tool staticcheck -tags conformance ./cmd/brickmcp ./testdata/conformance
 	$(GO) build -trimpath -tags $(TAGS),conformance -ldflags "$(LDFLAGS)" $(GCFLAGS) -o bin/brickmcp-conformance ./cmd/brickmcp
 	testdata/conformance/run bin/brickmcp-conformance
 

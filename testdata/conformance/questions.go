@@ -40,6 +40,7 @@ func (f *fixtures) questions() []server.ServerTool {
 }
 
 func (f *fixtures) sample(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	//lint:ignore SA1019 the suite's requirements for 2025-11-25 still have it
 	answer, err := f.server.RequestSampling(ctx, mcp.CreateMessageRequest{
 		Request:             mcp.Request{Method: string(mcp.MethodSamplingCreateMessage)},
 		CreateMessageParams: sampling(request.GetString("prompt", "")),
