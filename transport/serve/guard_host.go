@@ -95,13 +95,15 @@ func (g *Guard) originAllowed(r *http.Request) bool {
 	if slices.Contains(g.origins, origin) {
 		return true
 	}
-	// We serve no pages, so a page of our own origin can only be a client's test.
+	// We serve no pages, so a page of our own origin can only be a client's test. Where a
+	// proxy stands before us, that origin is one of the machine of whoever looks at the page.
 	name, ok := strings.CutPrefix(origin, "http://")
 	if !ok {
 		return false
 	}
+	asked, _ := splitHost(r.Host, "")
 	host, port := splitHost(name, "80")
-	return loopback(host) && ourPort(r, port)
+	return loopback(asked) && loopback(host) && ourPort(r, port)
 }
 
 func canonicalOrigins(all []string) []string {

@@ -182,6 +182,22 @@ func TestOriginsThatMayCall(t *testing.T) {
 	}
 }
 
+// A proxy that knows a person by a cookie is called from the pages of that person's
+// machine, too: one at our port there is not ours.
+func TestLoopbackPagesBehindAProxy(t *testing.T) {
+	guard := (&Guard{Hosts: []string{"*"}}).Wrap(fine)
+	for host, status := range map[string]int{
+		"mcp.example.com": http.StatusForbidden, "localhost.example.com:8765": http.StatusForbidden,
+		"localhost:8765": http.StatusOK, "[::1]:8765": http.StatusOK,
+	} {
+		r := post("{}", "Origin", "http://localhost:8765")
+		r.Host = host
+		if w := do(guard, r); w.Code != status {
+			t.Errorf("for %s: status %d", host, w.Code)
+		}
+	}
+}
+
 // What nothing could ever match must be refused before it is relied on.
 func TestWhatCanBeAllowed(t *testing.T) {
 	for host, valid := range map[string]bool{
