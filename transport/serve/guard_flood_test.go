@@ -68,7 +68,7 @@ func TestBadRequestsOverTheWire(t *testing.T) {
 	requests["POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: ann\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"+
 		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(large), large)] = http.StatusRequestEntityTooLarge
 	requests["PUT /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: ann\r\n\r\n"] = http.StatusMethodNotAllowed
-	requests["OPTIONS /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: ann\r\nOrigin: http://"+r.addr+"\r\n\r\n"] = http.StatusMethodNotAllowed
+	requests["OPTIONS /mcp HTTP/1.1\r\nHost: "+r.addr+"\r\nAuthorization: ann\r\nOrigin: http://"+r.addr+"\r\n\r\n"] = http.StatusMethodNotAllowed
 	for request, status := range requests {
 		conn := r.dial()
 		go func() { _, _ = io.WriteString(conn, request) }()
