@@ -158,10 +158,10 @@ type askedUsers struct {
 func (a *askedUsers) ask(_ context.Context, token string) (string, time.Time, error) {
 	a.mu.Lock()
 	a.asked = append(a.asked, token)
-	err, end := a.err, a.end
+	err, end, wait := a.err, a.end, a.wait
 	a.mu.Unlock()
-	if a.wait != nil {
-		<-a.wait
+	if wait != nil {
+		<-wait
 	}
 	return "id of " + token, end, err
 }
@@ -326,6 +326,44 @@ func TestTokenQuestionsAreBounded(t *testing.T) {
 		group.Wait()
 		if late.Load() != 10 || served.Load() != maxQuestions {
 			t.Errorf("%d were told to come again, %d were served", late.Load(), served.Load())
+		}
+	})
+}
+
+// Whoever sends tokens and leaves makes the workspace's silence neither fill the memory
+// nor cost those who are known.
+func TestUnknownTokensAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := &askedUsers{}
+		users := testTokens(asked, time.Now)
+		if _, err := users.of(t.Context(), "known"); err != nil {
+			t.Fatal(err)
+		}
+		asked.mu.Lock()
+		asked.wait = make(chan struct{})
+		asked.mu.Unlock()
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		turnedAway := 0
+		for i := range 2 * maxTokens {
+			if _, err := users.of(gone, fmt.Sprint("flood ", i)); errors.Is(err, errBusyAsking) {
+				turnedAway++
+			}
+		}
+		if want := 2*maxTokens - maxUnknown; turnedAway != want {
+			t.Errorf("%d were turned away, want %d", turnedAway, want)
+		}
+		if len(users.known) > maxUnknown+1 {
+			t.Errorf("%d tokens are kept", len(users.known))
+		}
+		before := asked.count()
+		if id, err := users.of(t.Context(), "known"); err != nil || id != "id of known" || asked.count() != before {
+			t.Errorf("the known one: %q, %v, %d more questions", id, err, asked.count()-before)
+		}
+		close(asked.wait)
+		synctest.Wait()
+		if id, err := users.of(t.Context(), "late"); err != nil || id != "id of late" || users.unknown != 0 {
+			t.Errorf("afterwards: %q, %v, %d unknown", id, err, users.unknown)
 		}
 	})
 }

@@ -12,6 +12,9 @@ const (
 	maxTokens = 4096
 	// maxQuestions bounds how many tokens the workspace is asked about at once.
 	maxQuestions = 64
+	// maxUnknown bounds the tokens that are asked about or wait for that. Whoever sent
+	// them may be gone, so nothing else bounds them.
+	maxUnknown = maxTokens / 4
 	// askTime bounds one question, in which a workspace that is busy is asked again.
 	askTime = 30 * time.Second
 
@@ -31,8 +34,9 @@ type tokenUsers struct {
 	now    func() time.Time
 	slots  chan struct{}
 
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]*knownToken
+	mu      sync.Mutex
+	known   map[[sha256.Size]byte]*knownToken
+	unknown int // of them
 }
 
 type knownToken struct {
@@ -55,6 +59,11 @@ func (t *tokenUsers) of(ctx context.Context, token string) (string, error) {
 	now := t.now()
 	k := t.known[sum]
 	if k == nil || k.over(now) {
+		if t.unknown >= maxUnknown {
+			t.mu.Unlock()
+			return "", errBusyAsking
+		}
+		t.unknown++
 		t.sweep(now)
 		k = &knownToken{asked: make(chan struct{})}
 		t.known[sum] = k
@@ -81,7 +90,12 @@ func (k *knownToken) over(now time.Time) bool {
 }
 
 func (t *tokenUsers) question(k *knownToken, token string) {
-	defer close(k.asked)
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.unknown--
+		close(k.asked)
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	select {
