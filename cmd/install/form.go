@@ -14,8 +14,6 @@ type form interface {
 	// take returns the edits that take the entry out, none when there is none. The
 	// object that held it goes too when nothing else is in it, unless keep.
 	take(text []byte, keep bool) ([]edit, error)
-	// empty reports a text that sets nothing, in contrast to one without the entry.
-	empty(text []byte) bool
 	// snippet is a whole file with e alone.
 	snippet(e Entry) string
 	// hide shows text without what may be a secret, except in shown.

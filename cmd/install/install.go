@@ -67,7 +67,7 @@ func Take(m Machine, c *Client) (*Change, error) {
 		return nil, fmt.Errorf("%s cannot be edited safely, and nothing was written; take the entry %q out by hand", change.Path, Name)
 	}
 	change.removed = nil // an entry that people have added to may hold a secret in env
-	change.Remove = len(edits) > 0 && backup == nil && c.form.empty(change.body())
+	change.Remove = backup == nil && made(c.form, body)
 	return change, nil
 }
 
@@ -82,14 +82,16 @@ func held(f form, backup []byte) bool {
 	return err == nil && d.container != nil && d.entry == nil
 }
 
-// alone reports that a file holds the entry and nothing else.
-func alone(f form, text []byte) bool {
-	edits, err := f.take(text, false)
-	if err != nil || len(edits) == 0 {
+// made reports that a file holds what install writes into a new one, and nothing that
+// people have added, to the entry neither.
+func made(f form, text []byte) bool {
+	probe := Entry{Command: "probe", Args: []string{"probe"}}
+	edits, err := f.put(text, probe)
+	if err != nil || blank(text) {
 		return false
 	}
-	rest, _, _ := apply(text, edits)
-	return f.empty(rest)
+	after, _, _ := apply(text, edits)
+	return string(after) == f.snippet(probe)
 }
 
 // Snippet is a whole configuration file with the entry alone.
@@ -109,7 +111,9 @@ func open(m Machine, c *Client) (*Change, []byte, error) {
 		return change, nil, nil
 	}
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 { // write where it leads, or the link is gone
-		change.real, err = filepath.EvalSymlinks(change.real)
+		if change.real, err = filepath.EvalSymlinks(change.real); err != nil {
+			return nil, nil, fmt.Errorf("%s is a link that leads nowhere: mend or remove it; nothing was written", path)
+		}
 	}
 	if err == nil {
 		info, err = os.Stat(change.real)

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -242,6 +243,12 @@ func TestWritingRefused(t *testing.T) {
 	if _, err := Put(m, c, plainEntry); err == nil || !strings.Contains(err.Error(), "no file") {
 		t.Errorf("a directory: %v", err)
 	}
+	if err := errors.Join(os.Remove(path), os.Symlink("gone.json", path)); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	if _, err := Put(m, c, plainEntry); err == nil || !strings.Contains(err.Error(), path[len(m.Root):]) || !strings.Contains(err.Error(), "leads nowhere") {
+		t.Errorf("a link to nothing: %v", err)
+	}
 }
 
 // TestMade: a file that install made is nobody's: no backup, and it goes.
@@ -273,6 +280,36 @@ func TestMade(t *testing.T) {
 	installed(t, m, c, plainEntry)
 	if change := taken(t, m, c); change.Remove || load(t, path) != "# mine\n" {
 		t.Errorf("a file with a comment is %q", load(t, path))
+	}
+}
+
+// TestNothingOfPeopleIsLost: an entry that people wrote, or added to, is theirs, also
+// where the file holds nothing else.
+func TestNothingOfPeopleIsLost(t *testing.T) {
+	for id, text := range map[string]string{
+		"cursor": "{\n  \"mcpServers\": {\n    \"brickmcp\": {\n      \"command\": \"/home/ana/wrapper\",\n      \"args\": [],\n      \"env\": {\"DATABRICKS_TOKEN\": \"hush\"}\n    }\n  }\n}\n",
+		"zed":    `{"context_servers": {"brickmcp": {"command": "/home/ana/wrapper"}}}`,
+		"codex":  "[mcp_servers.brickmcp]\ncommand = '/home/ana/wrapper'\n\n[mcp_servers.brickmcp.env]\nDATABRICKS_TOKEN = 'hush'\n",
+	} {
+		m, c := machine(t, "linux"), client(t, id)
+		path, err := c.File(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = m.local(path)
+		store(t, path, text)
+		backup := path + ".brickmcp.bak"
+		installed(t, m, c, plainEntry)
+		if got := load(t, backup); got != text {
+			t.Errorf("%s: the backup of install is %q", id, got)
+		}
+		if err := os.Remove(backup); err != nil { // of another day
+			t.Fatal(err)
+		}
+		after := load(t, path)
+		if change := taken(t, m, c); change.Remove || load(t, backup) != after {
+			t.Errorf("%s: uninstall removes the file (%t), and its backup is %q", id, change.Remove, load(t, backup))
+		}
 	}
 }
 

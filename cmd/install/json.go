@@ -223,18 +223,6 @@ func (f jsonForm) take(text []byte, keep bool) ([]edit, error) {
 	return remove(text, d.container, d.entryI), nil
 }
 
-func (f jsonForm) empty(text []byte) bool {
-	if blank(text) {
-		return true
-	}
-	root, err := hujson.Parse(text)
-	if err != nil {
-		return false
-	}
-	obj, ok := root.Value.(*hujson.Object)
-	return ok && len(obj.Members) == 0 && blank(root.BeforeExtra) && blank(obj.AfterExtra) && blank(root.AfterExtra)
-}
-
 func (f jsonForm) snippet(e Entry) string {
 	s := layout{newline: "\n", unit: "  ", lines: true}
 	return s.object([]field{{name: f.container, fields: []field{{name: Name, fields: f.fields(e)}}}}, "", true) + "\n"

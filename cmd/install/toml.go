@@ -205,8 +205,6 @@ func lineBreaks(text []byte, n int) int {
 	return len(text) - len(rest)
 }
 
-func (tomlForm) empty(text []byte) bool { return blank(text) }
-
 func (tomlForm) snippet(e Entry) string {
 	return "[" + tomlServers + "." + Name + "]\ncommand = " + quote(e.Command) + "\nargs = " + list(e.Args) + "\n"
 }

@@ -38,7 +38,7 @@ func (c *Change) Write() (backup string, err error) {
 		return "", replace(c.real, c.after, c.mode)
 	case c.mode&0o200 == 0:
 		return "", fmt.Errorf("%s may only be read; nothing was written", c.Path)
-	case alone(c.Client.form, bytes.TrimPrefix(c.before, bom)): // install made it: there is nothing to keep
+	case made(c.Client.form, bytes.TrimPrefix(c.before, bom)): // there is nothing to keep
 		return "", replace(c.real, c.after, c.mode)
 	}
 	if err := replace(c.backup(), c.before, c.mode); err != nil {
