@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"brickmcp/auth"
 	"brickmcp/catalog"
 	"brickmcp/cmd/install"
 	"brickmcp/tools/policy"
@@ -219,6 +220,12 @@ func (i *installation) carried(global *pflag.FlagSet) ([]string, error) {
 			if holdsSecret(value) {
 				err = usagef("--%s: this looks like a secret, and none goes into the file of a client; sign in with brickmcp login", f.Name)
 				return
+			}
+			if f.Name == "host" {
+				if _, wrong := auth.ParseHost(value); wrong != nil {
+					err = usagef("--host: %w", wrong)
+					return
+				}
 			}
 			if value, err = absolute(f.Name, value); err != nil {
 				return

@@ -227,6 +227,8 @@ func TestInstallRefuses(t *testing.T) {
 	h.refused(2, "no level", "cursor", "--access", "everything")
 	h.refused(1, "gone.yaml", "cursor", "--policy", "gone.yaml")
 	h.refused(2, "looks like a secret", "cursor", "--host", "https://ana:hush@dbc.cloud.databricks.com")
+	h.refused(2, "plain http", "cursor", "--host", "http://dbc.cloud.databricks.com")
+	h.refused(2, "looks like https://dbc-a1b2c3d4-e5f6", "cursor", "--host", "https://<workspace>")
 	h.refused(2, "looks like a secret", "cursor", "--profile", "dapi0123456789abcdef0123456789abcdef")
 	h.refused(2, "looks like a secret", "cursor", "--warehouse", "eyJhbGciOi")
 	h.write(".cursor/mcp.json", "{\n  \"mcpServers\": \n}\n")
