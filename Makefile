@@ -13,6 +13,8 @@ INLINED := brickmcp/catalog brickmcp/transport/rest brickmcp/transport/serve \
 GCFLAGS := -gcflags=all=-l $(foreach package,$(INLINED),-gcflags=$(package)=)
 # HTTP/2 is 0.45 MB; the workspace is spoken to by HTTP/1.1 anyway: a connection a call never waits behind another.
 TAGS := nethttpomithttp2
+# What is built for the conformance suite alone.
+CONFORMANCE := -tags conformance ./cmd/brickmcp ./testdata/conformance
 export CGO_ENABLED ?= 0
 
 .PHONY: help build demo test bench lint gen check-gen clients conformance fuzz clean
@@ -44,7 +46,9 @@ lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
 	test -z "$$unformatted" || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet $(CONFORMANCE)
 	$(GO) tool staticcheck ./...
+	$(GO) tool staticcheck $(CONFORMANCE)
 
 gen: ## write schemas, goldens, the policy's JSON Schema and the README's tables
 	$(GO) run ./cmd/gen && $(GO) run ./cmd/gen
@@ -57,8 +61,6 @@ clients: build ## check with the official MCP clients (needs Node)
 
 # A build of its own: it has fixtures, and serves whoever can reach its port.
 conformance: ## check with the official conformance suite (needs Node 22)
-	$(GO) vet -tags conformance ./cmd/brickmcp ./testdata/conformance
-	$(GO) tool staticcheck -tags conformance ./cmd/brickmcp ./testdata/conformance
 	$(GO) build -trimpath -tags $(TAGS),conformance -ldflags "$(LDFLAGS)" $(GCFLAGS) -o bin/brickmcp-conformance ./cmd/brickmcp
 	testdata/conformance/run bin/brickmcp-conformance
 
