@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -76,6 +77,22 @@ func TestImports(t *testing.T) {
 	for pkg := range allowed {
 		if !seen[pkg] {
 			t.Errorf("the table names %s, which does not exist", pkg)
+		}
+	}
+}
+
+// TestRoomsAreDescribed: who looks for their way finds every room in CONTRIBUTING.md.
+func TestRoomsAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range allowed {
+		if strings.HasPrefix(pkg, "transport/sandbox/") {
+			continue // the sandbox's own affair
+		}
+		if !strings.Contains(string(text), "\n| `"+pkg+"` | ") {
+			t.Errorf("CONTRIBUTING.md has no line for %s", pkg)
 		}
 	}
 }
