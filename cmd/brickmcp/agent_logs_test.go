@@ -64,10 +64,10 @@ func TestAgentLogGenerations(t *testing.T) {
 				return a.until("agents_read_logs", arguments, func(r gjson.Result) bool { return r.Get("rows").Exists() })
 			}
 			page := read(nil)
-			if ids := page.Get("rows.#.1").Raw; ids != `["third","second"]` || !page.Get("truncated").Bool() || !strings.Contains(page.Get("next").Str, "until=2025-06-01T08:02:00.000Z") {
+			if ids := page.Get("rows.#.1").Raw; ids != `["third","second"]` || !page.Get("truncated").Bool() || !strings.Contains(page.Get("next").Str, "until=2025-06-01T08:02:00.000000Z.") {
 				t.Errorf("the newest: %s", page.Raw)
 			}
-			if page = read(args{"until": "2025-06-01T08:02:00.000Z"}); page.Get("rows.#.1").Raw != `["first"]` || page.Get("truncated").Bool() || page.Get("next").Exists() {
+			if page = read(args{"until": "2025-06-01T08:02:00.000000Z"}); page.Get("rows.#.1").Raw != `["first"]` || page.Get("truncated").Bool() || page.Get("next").Exists() {
 				t.Errorf("those before: %s", page.Raw)
 			}
 			if page = read(args{"kind": "assessments"}); page.Get("rows.#.1").Raw != `["first"]` || page.Get("rows.0.2").Str != "ben" {
