@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -159,24 +158,5 @@ func TestOneVersion(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil || !strings.Contains(string(makefile), "\nVERSION := $(shell cat "+versionFile+")\n") {
 		t.Errorf("the Makefile does not take the version from %s: %v", versionFile, err)
-	}
-}
-
-func TestDocumentsLinkToWhatIsThere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	for _, document := range []string{"docs/deploy.md", "docs/release.md"} {
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(document)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		links := link.FindAllStringSubmatch(string(text), -1)
-		if len(links) == 0 {
-			t.Errorf("%s links to nothing", document)
-		}
-		for _, m := range links {
-			if _, err := os.Stat(filepath.Join(root, "docs", filepath.FromSlash(m[1]))); err != nil {
-				t.Errorf("%s links to %s: %v", document, m[1], err)
-			}
-		}
 	}
 }
