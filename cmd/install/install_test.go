@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 		{"cursor", "{\"mcpServers\": {\n\"brickmcp\": {\"url\": \"http://127.0.0.1:8765/mcp?key=" + hush + "\"}}}", []string{"line 2", "starts no command", "by hand"}},
 		{"vscode", "{\"servers\": {\n\"brickmcp\": {\"type\": \"http\", \"command\": \"x\"}}}", []string{"line 2", "starts no command"}},
 		{"cursor", "{\"mcpServers\": {\n\"brickmcp\": null}}", []string{"line 2", "starts no command"}},
-		{"claude-desktop", "{\n  // mine\n}", []string{"line 2", "a comment or a trailing comma", "plain JSON"}},
+		{"claude-desktop", "{\n  // mine\n}", []string{"line 2", "a comment or a trailing comma: take it out", "plain JSON"}},
 		{"claude-code", "{\n  \"a\": 1,\n}", []string{"line 3", "a trailing comma"}},
 		{"codex", "a = 1\nb = \n", []string{"line 2", "not TOML"}},
 		{"codex", "a = '" + hush + "\n", []string{"line 1", "not TOML"}},
@@ -233,7 +233,7 @@ func TestWritingRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	refused(put(), "may only be read", "{ }")
+	refused(put(), "may only be read; nothing was written: make it writable", "{ }")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (f jsonForm) read(text []byte) (*document, error) {
 	}
 	if f.plain {
 		if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, new(json.RawMessage))); ok {
-			return nil, problemf(int(syntax.Offset)-1, "there is a comment or a trailing comma, and this client reads plain JSON: it takes nothing from this file")
+			return nil, problemf(int(syntax.Offset)-1, "there is a comment or a trailing comma: take it out, for this client reads plain JSON, and so nothing of this file")
 		}
 	}
 	d := &document{text: text, root: &root, containerI: -1, entryI: -1}

@@ -37,7 +37,7 @@ func (c *Change) Write() (backup string, err error) {
 		}
 		return "", replace(c.real, c.after, c.mode)
 	case c.mode&0o200 == 0:
-		return "", fmt.Errorf("%s may only be read; nothing was written", c.Path)
+		return "", fmt.Errorf("%s may only be read; nothing was written: make it writable, or change it by hand (--print shows the entry)", c.Path)
 	case made(c.Client.form, bytes.TrimPrefix(c.before, bom)): // there is nothing to keep
 		return "", replace(c.real, c.after, c.mode)
 	}
