@@ -142,6 +142,8 @@ func benchHTTP(b *testing.B, r *report) {
 	get := func() { w.get(b, jobsPath) }
 	piped := w.serve(b, r)
 	defer piped.stop()
+	bare := spawn(b, []string{"BARE_URL=" + w.URL + jobsPath}, r.path("bare")).hello()
+	defer bare.stop()
 	calls := []struct {
 		name string
 		do   func()
@@ -149,35 +151,40 @@ func benchHTTP(b *testing.B, r *report) {
 		{"in a session", func() { s.must(session, old) }},
 		{"of 2026-07-28", func() { s.must(stateless, now) }},
 	}
-	pipe := func() { piped.call("jobs_list", twentyJobs) }
+	pipe, pass := func() { piped.call("jobs_list", twentyJobs) }, func() { bare.call("get", `{}`) }
 	if text := gjson.GetBytes(s.must(stateless, now), "result.content.0.text").Str; gjson.Get(text, "returned").Int() != 20 {
 		b.Fatalf("jobs_list answers %.300s", text)
 	}
 	for _, c := range calls {
-		var over, p50s, gets, cpus, piping []float64
+		var over, p50s, gets, cpus, piping, passing, times []float64
 		for round := range 6 {
 			floor, mine := caller(get), caller(c.do)
 			if round > 0 { // the first one warms connections and heaps
 				gets, p50s = append(gets, millis(median(floor))), append(p50s, millis(median(mine)))
 				over = append(over, millis(median(mine)-median(floor)))
 				piping = append(piping, millis(median(caller(pipe))-median(floor)))
+				passing = append(passing, millis(median(caller(pass))-median(floor)))
+				times = append(times, over[len(over)-1]/passing[len(passing)-1])
 				cpus = append(cpus, micros(s.perCall(c.do)))
 			}
 		}
 		r.note(b, "GET of 9 kB, p50", median(gets), "ms", "")
 		r.note(b, "HTTP call "+c.name+", p50", median(p50s), "ms", "")
-		r.add(b, "HTTP call "+c.name+" over the GET, p50", median(over), "ms", 0.35)
+		r.note(b, "HTTP call "+c.name+" over the GET, p50", median(over), "ms", "0.35 where bare mcp-go takes 0.084")
+		r.note(b, "bare mcp-go over stdio, over the GET, p50", median(passing), "ms", "")
+		r.add(b, "HTTP call "+c.name+" over the GET, of bare mcp-go over stdio", median(times), "times", 4.2)
 		r.note(b, "the same over stdio, over the GET, p50", median(piping), "ms", "")
 		r.note(b, "HTTP call "+c.name+", processor time", median(cpus), "us", "")
 	}
+	piped.share()
 	for _, delay := range []time.Duration{20 * time.Millisecond, 0} {
 		w.delay.Store(int64(delay))
 		for _, c := range calls {
-			var ratios, rates []float64
+			var ratios, rates, piping []float64
 			for round := range 4 {
-				bare, ours := rate(64, get), rate(64, c.do)
+				bare, ours, theirs := rate(64, get), rate(64, c.do), rate(64, func() { piped.concurrent("jobs_list", twentyJobs) })
 				if round > 0 {
-					ratios, rates = append(ratios, ours/bare), append(rates, ours)
+					ratios, rates, piping = append(ratios, ours/bare), append(rates, ours), append(piping, theirs/bare)
 				}
 			}
 			name := fmt.Sprintf("64 HTTP callers %s, %d ms", c.name, delay.Milliseconds())
@@ -187,8 +194,33 @@ func benchHTTP(b *testing.B, r *report) {
 			} else { // the processor's limit: client, server and workspace share it, and of a bare GET there is no server
 				r.note(b, name+", of the bare client", median(ratios), "times", "")
 			}
+			r.note(b, "the same over stdio, of the bare client", median(piping), "times", "")
 		}
 	}
+}
+
+// benchHTTPAlone is what of a call is HTTP's: a ping beside a GET of the same process.
+func benchHTTPAlone(b *testing.B, r *report) {
+	w := newWorkspaceFake(b)
+	s := w.website(b, r)
+	defer s.stop()
+	session, ping := s.session(), request(1, "ping", `{}`)
+	health := strings.TrimSuffix(s.url, "mcp") + "healthz"
+	one := func() { s.must(session, ping) }
+	get := func() {
+		resp, err := s.client.Get(health)
+		w.drain(b, resp, err)
+	}
+	var over, ratios []float64
+	for round := range 6 {
+		floor, mine := median(caller(get)), median(caller(one))
+		bare, ours := rate(64, get), rate(64, one)
+		if round > 0 {
+			over, ratios = append(over, millis(mine-floor)), append(ratios, ours/bare)
+		}
+	}
+	r.add(b, "HTTP ping over a GET of the same server, p50", median(over), "ms", 0.35)
+	r.add(b, "64 HTTP callers, pings, of such GETs", median(ratios), "times", -0.5)
 }
 
 // benchIdle is the memory of the process with 5,000 clients that listen.

@@ -37,6 +37,7 @@ func Benchmark(b *testing.B) {
 		{"manyrows", benchManyRows},
 		{"download", benchDownload},
 		{"http", benchHTTP},
+		{"ping", benchHTTPAlone},
 		{"idle", benchIdle},
 		{"flood", benchFlood},
 		{"load", benchLoad},
