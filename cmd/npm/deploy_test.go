@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -203,6 +204,48 @@ func TestDatabricksApp(t *testing.T) {
 	d.serves(t, withHeader{"X-Forwarded-Access-Token", "sandbox-user-7"})
 	if logs := d.stops(t); strings.Contains(logs, "sandbox-user-7") || strings.Contains(logs, "app-secret") {
 		t.Errorf("a secret is in the logs:\n%s", logs)
+	}
+}
+
+// Where no registry is reached, the tarballs in the folder must do, with the settings
+// that the documents name.
+func TestDatabricksAppWithoutRegistry(t *testing.T) {
+	packages, folder := buildPackages(t), t.TempDir()
+	documented, err := os.ReadFile(filepath.Join(root, "docs", "deploy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const setting = "offline=true"
+	if !strings.Contains(string(documented), "`.npmrc` with the line `"+setting+"`") {
+		t.Errorf("docs/deploy.md does not name %s", setting)
+	}
+	version := packages[name].Version
+	var dependencies []string
+	for _, wanted := range []string{name, platformPackageName(built.host)} {
+		file := wanted + "-" + version + ".tgz"
+		if err := os.WriteFile(filepath.Join(folder, file), packages[wanted].bytes, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		dependencies = append(dependencies, fmt.Sprintf("%q: %q", wanted, "file:"+file))
+	}
+	for file, text := range map[string]string{".npmrc": setting + "\n", "package.json": `{"dependencies": {` + strings.Join(dependencies, ", ") + `}}`} {
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		t.Errorf("npm asks the registry for %s", request.URL.Path)
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer away.Close()
+	install := exec.CommandContext(t.Context(), "npm", "install", "--loglevel", "error")
+	install.Dir, install.Env = folder, (&registry{Server: away}).environment(t)
+	if said, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm install: %v\n%s", err, said)
+	}
+	said, err := exec.CommandContext(t.Context(), "node", filepath.Join(folder, "node_modules", name, "bin", "brickmcp.js"), "version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(said), name+" "+version) {
+		t.Errorf("it says %q, %v", said, err)
 	}
 }
 
