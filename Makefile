@@ -26,7 +26,7 @@ build: ## build bin/brickmcp
 	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" $(GCFLAGS) -o $(BIN) ./cmd/brickmcp
 
 demo: build ## show a guided session on the embedded workspace
-	@bin/brickmcp demo
+	@$(BIN) demo
 
 # The race detector needs a C compiler that works; all else needs Go alone.
 C_PROGRAM := '\#include <stdlib.h>\nint main(void) { return 0; }\n'
@@ -57,7 +57,7 @@ check-gen: ## fail when a generated file has drifted
 	$(GO) run ./cmd/gen -check
 
 clients: build ## check with the official MCP clients (needs Node)
-	testdata/clients/run bin/brickmcp
+	testdata/clients/run $(BIN)
 
 # A build of its own: it has fixtures, and serves whoever can reach its port.
 conformance: ## check with the official conformance suite (needs Node 22)
