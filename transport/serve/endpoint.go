@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -169,7 +170,11 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	text, err := readBody(http.MaxBytesReader(w, r.Body, maxLine), r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	var late interface{ Timeout() bool }
+	var refused *Refusal
 	switch {
+	case errors.As(err, &refused):
+		turnAway(w, refused)
+		return nil, false
 	case errors.As(err, &tooLarge):
 		refuse(w, http.StatusRequestEntityTooLarge, nil, mcp.INVALID_REQUEST, "the message is too large; pass large contents by local_path")
 		return nil, false
@@ -178,6 +183,10 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 		return nil, false
 	case err != nil:
 		refuse(w, http.StatusBadRequest, nil, mcp.INVALID_REQUEST, "the message cannot be read")
+		return nil, false
+	}
+	if manyValues(text) {
+		refuse(w, http.StatusRequestEntityTooLarge, nil, mcp.INVALID_REQUEST, fmt.Sprintf("the message has more than %d values", maxValues))
 		return nil, false
 	}
 	unhurried(w)

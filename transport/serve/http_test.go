@@ -310,7 +310,7 @@ func TestStatus(t *testing.T) {
 		{name: "a batch", body: `[` + ping + `]`, status: 400, code: mcp.INVALID_REQUEST, id: "null", says: "batches"},
 		{name: "no JSON-RPC", body: `{"id":7,"method":"ping"}`, status: 400, code: mcp.INVALID_REQUEST},
 		{name: "both request and response", body: `{"jsonrpc":"2.0","id":7,"method":"ping","result":{}}`, status: 400, code: mcp.INVALID_REQUEST},
-		{name: "brackets without end", body: strings.Repeat("[", 1<<20), status: 400, code: mcp.PARSE_ERROR, id: "null"},
+		{name: "brackets without end", body: strings.Repeat("[", 1<<16), status: 400, code: mcp.PARSE_ERROR, id: "null"},
 		{name: "too large", body: `{"x":"` + strings.Repeat("x", maxLine) + `"}`, status: 413, code: mcp.INVALID_REQUEST, id: "null", says: "too large"},
 		{name: "a form", body: ping, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, status: 415, code: mcp.INVALID_REQUEST, id: "null"},
 		{name: "plain text", body: ping, headers: []string{"Content-Type", "text/plain"}, status: 415, code: mcp.INVALID_REQUEST, id: "null"},

@@ -19,6 +19,8 @@ type Limits struct {
 	UserCalls    int     // of a user at once; default 64
 	UserStreams  int     // likewise, of streams that stay open; default 1,024
 	Calls        int     // of all users at once; default 1,000
+	UserLarge    int     // of a user at once, of requests with a large body; default 8
+	Large        int     // likewise, of all users; default 24
 	FailureRate  float64 // failed requests a second and address; default 10
 	FailureBurst int     // default 100
 }
@@ -27,7 +29,8 @@ func (l Limits) orDefault() Limits {
 	return Limits{
 		UserRate: cmp.Or(l.UserRate, 100), UserBurst: cmp.Or(l.UserBurst, 200),
 		UserCalls: cmp.Or(l.UserCalls, 64), UserStreams: cmp.Or(l.UserStreams, 1024),
-		Calls:       cmp.Or(l.Calls, 1000),
+		Calls:     cmp.Or(l.Calls, 1000),
+		UserLarge: cmp.Or(l.UserLarge, 8), Large: cmp.Or(l.Large, 24),
 		FailureRate: cmp.Or(l.FailureRate, 10), FailureBurst: cmp.Or(l.FailureBurst, 100),
 	}
 }
@@ -85,12 +88,14 @@ type user struct {
 	rate    *rate.Limiter
 	calls   slots
 	streams slots
+	large   slots
 	holding int // requests under way; guarded by users
 }
 
 // users are counted by Principal.ID.
 type users struct {
 	limits Limits
+	large  slots // of all users
 
 	mu    sync.Mutex
 	byID  map[string]*user
@@ -99,7 +104,7 @@ type users struct {
 }
 
 func newUsers(limits Limits) *users {
-	u := &users{limits: limits, byID: map[string]*user{}}
+	u := &users{limits: limits, large: newSlots(limits.Large), byID: map[string]*user{}}
 	u.rest = u.fresh()
 	return u
 }
@@ -107,7 +112,7 @@ func newUsers(limits Limits) *users {
 func (u *users) fresh() *user {
 	return &user{
 		rate:  limiter(u.limits.UserRate, u.limits.UserBurst),
-		calls: newSlots(u.limits.UserCalls), streams: newSlots(u.limits.UserStreams),
+		calls: newSlots(u.limits.UserCalls), streams: newSlots(u.limits.UserStreams), large: newSlots(u.limits.UserLarge),
 	}
 }
 
@@ -204,6 +209,7 @@ func (g *Guard) enter(r *http.Request, id string) (release func(), reason string
 			g.users.let(one)
 			return nil, reasonStreams, tooMany("this user has too many streams open", queueTime)
 		}
+		r.Body = http.MaxBytesReader(nil, r.Body, smallBody) // what asks for a stream is short
 		return func() { one.streams.give(); g.users.let(one) }, "", nil
 	}
 	if !one.calls.take(r.Context(), queueTime) {
@@ -218,7 +224,9 @@ func (g *Guard) enter(r *http.Request, id string) (release func(), reason string
 			Message: "the server is busy; try again later, as Retry-After says",
 		}
 	}
-	return func() { g.calls.give(); one.calls.give(); g.users.let(one) }, "", nil
+	body := g.counted(r, one)
+	r.Body = body
+	return func() { body.give(); g.calls.give(); one.calls.give(); g.users.let(one) }, "", nil
 }
 
 // streams reports whether a request opens a stream that stays open without work:
