@@ -33,10 +33,10 @@ C_PROGRAM := '\#include <stdlib.h>\nint main(void) { return 0; }\n'
 
 test: ## run all tests, with the race detector where there is a C compiler
 	@if printf $(C_PROGRAM) | $$($(GO) env CC) -x c -o /dev/null - 2>/dev/null; then \
-		echo "CGO_ENABLED=1 $(GO) test -race ./..."; CGO_ENABLED=1 $(GO) test -race ./...; \
+		echo "CGO_ENABLED=1 $(GO) test -race -timeout 30m ./..."; CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...; \
 	else \
 		echo "There is no working C compiler ($$($(GO) env CC)): the tests run WITHOUT the race detector."; \
-		echo "$(GO) test ./..."; $(GO) test ./...; \
+		echo "$(GO) test -timeout 30m ./..."; $(GO) test -timeout 30m ./...; \
 	fi
 
 bench: ## run the benchmarks that the README's figures come from
