@@ -12,7 +12,8 @@ import (
 )
 
 // server.json must fit the schema of the MCP registry, testdata/server.schema.json,
-// which is 2025-12-11 of https://static.modelcontextprotocol.io/schemas/.
+// which is 2025-12-11 of https://static.modelcontextprotocol.io/schemas/ but for one
+// list of examples.
 func TestServerJSON(t *testing.T) {
 	schemaText, err := os.ReadFile(filepath.Join("testdata", "server.schema.json"))
 	if err != nil {
