@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ var allowed = map[string][]string{
 	"tools/runs":                    {"catalog"},
 	"tools/audit":                   {},
 	"tools/sqlguard":                {},
+	"transport/metrics":             {},
 	"transport/serve":               {},
 	"transport/rest":                {"catalog"},
 	"transport/otlp":                {},
@@ -29,16 +31,22 @@ var allowed = map[string][]string{
 	"transport/sandbox":             {"transport/sandbox/engine"},
 	"transport/sandbox/engine":      {},
 	"transport/sandbox/browsertest": {}, // for tests: no package may import it
-	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox"},
+	"cmd/brickmcp":                  {"catalog", "tools", "tools/policy", "tools/audit", "auth", "transport/managed", "transport/metrics", "transport/otlp", "transport/serve", "transport/rest", "transport/sandbox", "cmd/install", fixtures},
+	"cmd/install":                   {},
+	"cmd/npm":                       {},
 	"cmd/gen":                       {"catalog", "tools", "tools/policy"},
 }
+
+// fixtures are those of the conformance suite, in a build of their own: see
+// TestFixturesStayOut in cmd/brickmcp.
+const fixtures = "testdata/conformance"
 
 // reserved are imports that only the named packages may have.
 var reserved = map[string][]string{
 	"net/http": {
 		"catalog",    // http.Header in Call and Answer only; see TestCatalogIsQuiet
 		"tools/runs", // likewise, for http.Header and the names of statuses
-		"auth", "tools", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
+		"auth", "tools", "transport/serve", "transport/metrics", "transport/rest", "transport/otlp", "transport/managed", "transport/sandbox", "cmd/brickmcp",
 	},
 	"github.com/mark3labs/mcp-go/mcp":    {"tools", "transport/serve", "transport/managed", "transport/sandbox", "cmd/brickmcp", "cmd/gen"},
 	"github.com/mark3labs/mcp-go/server": {"tools", "transport/serve", "transport/sandbox"}, // the sandbox hosts servers
@@ -69,6 +77,22 @@ func TestImports(t *testing.T) {
 	for pkg := range allowed {
 		if !seen[pkg] {
 			t.Errorf("the table names %s, which does not exist", pkg)
+		}
+	}
+}
+
+// TestRoomsAreDescribed: who looks for their way finds every room in CONTRIBUTING.md.
+func TestRoomsAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range allowed {
+		if strings.HasPrefix(pkg, "transport/sandbox/") {
+			continue // the sandbox's own affair
+		}
+		if !strings.Contains(string(text), "\n| `"+pkg+"` | ") {
+			t.Errorf("CONTRIBUTING.md has no line for %s", pkg)
 		}
 	}
 }

@@ -81,6 +81,10 @@ func (s *Server) relay(ctx context.Context, call *catalog.Call) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	if t.row.Effect != call.Row.Effect { // it was judged as another kind of tool
+		return nil, &catalog.Error{Kind: catalog.Conflict, Message: name + ": " + f.String() + " has changed what this tool does since the call began",
+			Advice: "List the tools again, and call again if it still is what you want. Nothing was sent."}
+	}
 	if err := f.warehouseNamed(ctx, call, t); err != nil {
 		return nil, err
 	}

@@ -241,3 +241,30 @@ func TestCancelStopsGenie(t *testing.T) {
 		})
 	}
 }
+
+// TestToolThatBecameAnother: a call judged as a read does not go to a tool that its
+// server has meanwhile declared to write.
+func TestToolThatBecameAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fn := &fakeUpstream{list: listing("a"), call: saying("x")}
+		s := federating(t, map[string]*fakeUpstream{"fn=functions/main/tools": fn}, nil)
+		row, err := s.Find(t.Context(), "fn_a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged := *row
+		for judged.Effect == row.Effect {
+			judged.Effect++
+		}
+		call, err := judged.Bind(json.RawMessage(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		call.Row = &judged
+		_, err = s.relay(t.Context(), call)
+		if e := catalog.AsError(err); e == nil || e.Kind != catalog.Conflict || len(fn.calls()) != 0 {
+			t.Errorf("%v after %v", err, fn.calls())
+		}
+		s.Wait(t.Context())
+	})
+}

@@ -64,9 +64,9 @@ const maxRequestIDs = 20
 
 type recordKey struct{}
 
-// newRecord begins the record of a call; nil when nothing is written down.
+// newRecord begins the record of a call; nil when nothing is written down or counted.
 func (s *Server) newRecord(ctx context.Context, row *catalog.Row) *record {
-	if s.audit == nil {
+	if s.audit == nil && s.observe == nil {
 		return nil
 	}
 	r := &record{s: s, row: row, began: time.Now()}
@@ -129,7 +129,7 @@ func (r *record) bound(call *catalog.Call, args json.RawMessage, objects []polic
 // findName looks the object's name up while a write is under way: people read names.
 // Nothing waits for it but the last line, and that only a moment.
 func (r *record) findName(ctx context.Context, earlier json.RawMessage) {
-	if r == nil {
+	if r == nil || r.s.audit == nil {
 		return
 	}
 	path := "new_settings.name"
@@ -224,7 +224,7 @@ func (r *record) confirmed() {
 // begin writes the line before anything is sent. Its error stops the call, as far
 // as the server is told to keep what it cannot write down from happening.
 func (r *record) begin(before json.RawMessage) error {
-	if r == nil {
+	if r == nil || r.s.audit == nil {
 		return nil
 	}
 	line := r.line
@@ -244,9 +244,15 @@ func (r *record) begin(before json.RawMessage) error {
 	}
 }
 
-// end writes the line of a call that is over.
+// end counts a call that is over, and writes its line.
 func (r *record) end(ctx context.Context, answer []byte, err error, duplicate bool) {
 	if r == nil {
+		return
+	}
+	if observe := r.s.observe; observe != nil {
+		observe(r.row.Name, r.outcome(err, duplicate), time.Since(r.began))
+	}
+	if r.s.audit == nil {
 		return
 	}
 	line := &r.line

@@ -57,6 +57,9 @@ type Config struct {
 	Approvals    Approvals   // who may let tools of agents act
 	Log          *zap.Logger
 
+	// Observe hears of every call that is over, with one of Outcomes; nil: nobody.
+	Observe func(tool, outcome string, took time.Duration)
+
 	// Managed are the MCP servers of the workspaces whose tools are shown beside ours.
 	Managed []ManagedServer
 }
@@ -82,6 +85,7 @@ type Server struct {
 	ruled         *ruled
 	audit         *audit.Log
 	auditNeed     AuditNeed
+	observe       func(tool, outcome string, took time.Duration)
 	confirmations *confirmations
 	duplicates    *duplicates
 	identities    *identities // of the workspace
@@ -142,7 +146,7 @@ func New(cfg Config) *Server {
 		access: cfg.Access, structured: cfg.Structured,
 		budget: max(cmp.Or(cfg.ResultTokens, DefaultResultTokens)*4-envelope, 200),
 		dirs:   cfg.AllowDirs, log: cfg.Log, saving: &inUse{},
-		policies: cfg.Policies, ruled: &ruled{}, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
+		policies: cfg.Policies, ruled: &ruled{}, observe: cfg.Observe, audit: cfg.Audit, auditNeed: cmp.Or(cfg.AuditNeed, AuditWrites),
 		confirmations: newConfirmations(confirmDir(cfg.StateDir), time.Now), duplicates: newDuplicates(time.Now),
 		stateDir: cfg.StateDir, registry: runs.New(cfg.StateDir), approvals: cfg.Approvals,
 	}
@@ -200,6 +204,10 @@ func (s *Server) identified() {
 		s.ToolsChanged()
 	}
 }
+
+// Holding reports whether something goes on here that ends with the server, though no
+// call waits for it: an agent's answer that only this process reads.
+func (s *Server) Holding() bool { return s.registry.Holding() }
 
 // Wait waits for clean-up that outlives its call, such as cancelling the
 // statement of a cancelled call.

@@ -75,7 +75,7 @@ func (s *Server) sibling(w Workspace) *Server {
 	sibling := &Server{
 		name: w.Name, api: api, links: w.Links, who: w.WhoAmI, host: w.Host, address: w.Address, app: w.App, warehouse: w.Warehouse,
 		access: s.access, structured: s.structured, budget: s.budget, dirs: s.dirs, log: s.log, saving: s.saving,
-		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed,
+		policies: s.policies, ruled: s.ruled, audit: s.audit, auditNeed: s.auditNeed, observe: s.observe,
 		confirmations: s.confirmations, duplicates: s.duplicates, stateDir: s.stateDir,
 		identities: &identities{ask: w.Identify, now: time.Now}, lookups: &lookups{api: api, now: time.Now},
 		registry: s.registry, approvals: s.approvals,

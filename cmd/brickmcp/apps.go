@@ -64,13 +64,16 @@ func (w *workspace) appConfig(address string) (config rest.Config, base string, 
 		// No Invalidate: that an app refuses a token says nothing about the
 		// workspace, and must not sign anybody out there.
 		Token: w.appToken, SignInError: appSignInError,
-		UserAgent: userAgent(id.AuthType), RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting,
+		UserAgent: userAgent(id.AuthType), RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool, Observe: w.observe,
 	}, strings.TrimSuffix(u.EscapedPath(), "/"), nil
 }
 
-// appToken is the user's own. Apps take OAuth alone; in the sandbox of this process
-// there is nobody who could sign in, and a token for that.
+// appToken is the user's own. Apps take OAuth alone, as a forwarded token is; in the
+// sandbox of this process there is nobody who could sign in, and a token for that.
 func (w *workspace) appToken(ctx context.Context) (string, error) {
+	if w.forwarded {
+		return w.credential.Token(ctx)
+	}
 	if w.roundTripper != nil {
 		return sandbox.OAuthToken, nil
 	}

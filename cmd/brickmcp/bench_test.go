@@ -13,7 +13,7 @@ import (
 )
 
 // Benchmark measures the stripped binary as MCP clients meet it: as a process, over
-// stdio, with a workspace on loopback. Each figure stands beside one that was
+// stdio and HTTP, with a workspace on loopback. Each figure stands beside one that was
 // measured in the same run (a bare GET, a bare mcp-go server), for both move with
 // the machine and its load, and only their ratio means something elsewhere:
 //
@@ -36,6 +36,11 @@ func Benchmark(b *testing.B) {
 		{"rows", benchRows},
 		{"manyrows", benchManyRows},
 		{"download", benchDownload},
+		{"http", benchHTTP},
+		{"ping", benchHTTPAlone},
+		{"idle", benchIdle},
+		{"flood", benchFlood},
+		{"load", benchLoad},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportMetric(0, "ns/op") // of no meaning here: it is left out

@@ -44,6 +44,9 @@ func newWorkspaceFake(b *testing.B) *workspaceFake {
 		case <-r.Context().Done():
 		}
 	})
+	mux.HandleFunc("GET /api/2.0/preview/scim/v2/Me", func(rw http.ResponseWriter, r *http.Request) { // a server looks once whom it serves
+		writeJSON(rw, []byte(`{"id":"1","userName":"ana.silva@example.com"}`))
+	})
 	mux.HandleFunc("POST /api/2.0/sql/statements", func(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		writeJSON(rw, *w.rows.Load())

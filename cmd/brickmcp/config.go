@@ -48,6 +48,11 @@ type config struct {
 	logFormat    string
 	transport    string
 	drain        time.Duration
+	listen       string
+	adminListen  string
+	identity     string
+	allowHosts   []string
+	allowOrigins []string
 
 	oauthClientID string
 	oauthScopes   string
@@ -88,7 +93,7 @@ func (c *config) bind(flags *pflag.FlagSet) {
 }
 
 // serveTwins are the flags beside the global ones that have a twin.
-var serveTwins = []string{"transport", "drain-timeout"}
+var serveTwins = []string{"transport", "drain-timeout", "listen", "admin-listen", "identity", "allow-host", "allow-origin"}
 
 // environment fills in the flags that were not given from their twins.
 func (c *config) environment(cmd *cobra.Command) error {
@@ -110,7 +115,7 @@ func (c *config) environment(cmd *cobra.Command) error {
 		switch f.Name {
 		case "allow-dir":
 			values = filepath.SplitList(value)
-		case "profile", "managed":
+		case "profile", "managed", "allow-host", "allow-origin":
 			for i, name := range strings.Split(value, ",") {
 				values = append(values[:i:i], strings.TrimSpace(name))
 			}

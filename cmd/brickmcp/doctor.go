@@ -83,6 +83,7 @@ type doctor struct {
 
 	policyFile string // "": none
 	auditPath  string // "": off
+	secret     secretFile
 
 	credential *auth.Credential
 	id         *auth.Identity // nil: the configuration is broken
@@ -119,6 +120,7 @@ var checks = []check{
 	{name: "login_ports", run: (*doctor).checkPorts},
 	{name: "state_directory", run: (*doctor).checkStateDirectory},
 	{name: "token_store", run: (*doctor).checkTokenStore, needs: []string{"state_directory"}},
+	{name: "http_secret", run: (*doctor).checkSecret},
 	{name: "policy", run: (*doctor).checkPolicy},
 	{name: "audit", run: (*doctor).checkAudit},
 }
@@ -183,6 +185,9 @@ func (c *config) doctorCommand() *cobra.Command {
 			d := newDoctor(c.authOptions(c.profile), c.getenv)
 			d.policyFile = c.policy
 			d.auditPath, _ = c.auditPath()
+			if c.stateDir() != "" {
+				d.secret = c.bearerFile()
+			}
 			if c.sandbox {
 				box := &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
 				defer box.close()

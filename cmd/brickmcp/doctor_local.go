@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -64,6 +66,22 @@ func (d *doctor) checkHost(context.Context) finding {
 	}
 	d.host = host.URL
 	return fine("%s, from %s.", d.host, from)
+}
+
+// checkSecret matters to those who serve themselves on HTTP, which nobody does while
+// others can read the secret.
+func (d *doctor) checkSecret(context.Context) finding {
+	if d.secret.path == "" {
+		return fine("Not needed: without a state directory --identity local does not start.")
+	}
+	_, err := d.secret.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fine("There is none yet; --identity local makes it.")
+	case err != nil:
+		return doubtful("Run "+d.secret.command+" and give clients the new one.", "--identity local serves nobody: %v.", err)
+	}
+	return fine("%s can be read by you alone.", d.secret.path)
 }
 
 // checkPorts matters to those who sign in with a browser.

@@ -43,6 +43,7 @@ func newPatient(t *testing.T, host string) *patient {
 	p.doctor = newDoctor(auth.Options{Host: host, Getenv: getenv, StateDir: filepath.Join(dir, "state")}, getenv)
 	p.system = "linux"
 	p.auditPath = filepath.Join(dir, "audit.jsonl")
+	p.secret = secretFile{path: filepath.Join(dir, "state", "http", "secret"), command: "brickmcp secret --new"}
 	p.proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	return p
 }
@@ -239,6 +240,11 @@ func TestDoctorFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, check: "token_store", status: statusWarning, says: []string{"Damaged", "host-0.json"}},
+		{name: "secret out of shape", ail: func(p *patient) {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(p.secret.path), 0o700), os.WriteFile(p.secret.path, []byte("no secret"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}, check: "http_secret", status: statusWarning, says: []string{"does not hold a secret", "brickmcp secret --new"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			host := tt.host
@@ -342,10 +348,11 @@ ok  warehouse        3 can be used, such as Shared Serverless (076e432e8d575c53,
 ok  login_ports      Port {PORT} is free for the end of a sign-in.
 ok  state_directory  {STATE} can be written to.
 ok  token_store      Sign-ins are kept in files that you alone can read, as DATABRICKS_AUTH_STORAGE says. No sign-in is stored.
+ok  http_secret      There is none yet; --identity local makes it.
 ok  policy           No policy file: --access alone says what agents may do.
 ok  audit            {AUDIT} can be written, and its end is whole.
 
-16 checks: 0 failed, 0 with a warning, 0 skipped.
+17 checks: 0 failed, 0 with a warning, 0 skipped.
 `
 
 func TestDoctorOfAHealthyWorkspace(t *testing.T) {

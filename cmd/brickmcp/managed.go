@@ -94,6 +94,9 @@ func (u *upstream) get() (*managed.Client, error) {
 		// token must not sign anybody out there.
 		config.Token, config.Invalidate, config.SignInError = u.w.appToken, nil, appSignInError
 		config.Headers, config.WorkspaceID = nil, ""
+		if u.w.forwarded { // nor does it say whether the workspace takes the user's token
+			config.Invalidate = nil
+		}
 	}
 	if u.server.Genie() {
 		config.Timeout = managed.GenieTime

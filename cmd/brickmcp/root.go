@@ -34,7 +34,8 @@ func newRoot(c *config) *cobra.Command {
 	root.SetIn(c.in)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(c.serveCommand(), c.toolsCommand(), c.callCommand(), c.demoCommand(), c.sandboxCommand(), c.versionCommand(),
-		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.doctorCommand(), c.policyCommand(), c.auditCommand(), c.managedCommand())
+		c.loginCommand(), c.logoutCommand(), c.whoamiCommand(), c.doctorCommand(), c.policyCommand(), c.auditCommand(), c.managedCommand(), c.secretCommand(),
+		c.installCommand())
 	c.serveFlags(root.Flags())
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -23,6 +24,8 @@ const farewell = 3 * time.Second
 func (c *config) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve MCP (the default)", Args: usage(cobra.NoArgs),
+		Long: "Serve MCP over stdin and stdout, or over HTTP with --transport http or sse.\n" +
+			"On HTTP, --identity says whom: local is yourself on this machine, who has what brickmcp secret prints; apps is each user of a Databricks App, as themselves.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 	c.serveFlags(cmd.Flags())
@@ -31,18 +34,23 @@ func (c *config) serveCommand() *cobra.Command {
 
 // serveFlags are the flags of serving, which the command without a name does too.
 func (c *config) serveFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&c.transport, "transport", "stdio", "how to serve: stdio")
-	flags.DurationVar(&c.drain, "drain-timeout", serve.DefaultDrain, "how long running calls may still be answered at the end")
+	flags.StringVar(&c.transport, "transport", transportStdio, "how to serve: stdio, http (streamable HTTP at /mcp) or sse (the older /sse and /message)")
+	flags.DurationVar(&c.drain, "drain-timeout", 0, "how long running calls may still be answered at the end (default 2s; http and sse 10s)")
+	flags.StringVar(&c.listen, "listen", "", "`ADDRESS` of http and sse (default "+localListen+"; with --identity apps 0.0.0.0 and DATABRICKS_APP_PORT)")
+	flags.StringVar(&c.adminListen, "admin-listen", "", "`ADDRESS` of /metrics, such as 127.0.0.1:9090 (default none)")
+	flags.StringVar(&c.identity, "identity", "", "whom http and sse serve: local (one person, on this machine, who has the secret) or apps (the users of a Databricks App)")
+	flags.StringArrayVar(&c.allowHosts, "allow-host", nil, "host `NAME` that requests may be for, besides this machine (repeatable)")
+	flags.StringArrayVar(&c.allowOrigins, "allow-origin", nil, "web page `ORIGIN` that may call, such as https://chat.example.com (repeatable; none by default)")
 }
 
 func (c *config) serve(ctx context.Context) (err error) {
-	if c.transport != "stdio" {
-		return usagef("--transport %q is not available; valid: stdio", c.transport)
-	}
-	if c.drain <= 0 {
-		return usagef("--drain-timeout must be above 0, not %s", c.drain)
+	if err := c.checkTransport(); err != nil {
+		return err
 	}
 	c.serving = true
+	if c.transport != transportStdio {
+		return c.serveHTTP(ctx)
+	}
 	a, err := c.build()
 	if err != nil {
 		return err
@@ -63,22 +71,18 @@ func (c *config) serve(ctx context.Context) (err error) {
 	return nil
 }
 
-// begin writes down that the server has started, and looks after its policy.
-func (a *app) begin(ctx context.Context) {
-	say := "brickmcp " + version + " began to serve " + a.place()
-	if a.policy != nil {
-		_, _ = a.policy.Current() // what is wrong with it is said by load
-		say += " under the policy " + filepath.Base(a.policy.path)
-		a.policy.watch(ctx)
-	}
-	note(a.audit, a.log, audit.Line{Event: "start", Workspace: a.workspace.hostName(), Outcome: "ok", Say: say})
-}
+// begin is that of what users share.
+func (a *app) begin(ctx context.Context) { a.shared.begin(ctx, a.workspace.hostName()) }
 
-func (a *app) place() string {
-	if host := a.workspace.hostName(); host != "" {
-		return host
+// begin writes down that the server has started, and looks after its policy.
+func (sh *shared) begin(ctx context.Context, host string) {
+	say := "brickmcp " + version + " began to serve " + cmp.Or(host, "a workspace that nobody is signed in to yet")
+	if sh.policy != nil {
+		_, _ = sh.policy.Current() // what is wrong with it is said by load
+		say += " under the policy " + filepath.Base(sh.policy.path)
+		sh.policy.watch(ctx)
 	}
-	return "a workspace that nobody is signed in to yet"
+	note(sh.audit, sh.log, audit.Line{Event: "start", Workspace: host, Outcome: "ok", Say: say})
 }
 
 // greet tells a person at a terminal that this program talks to programs.

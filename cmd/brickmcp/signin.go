@@ -129,3 +129,11 @@ func (w *workspace) close() {
 		w.log.Warn("a refreshed sign-in may not have been stored", zap.Error(err))
 	}
 }
+
+// missingScope is what to do when Databricks Apps forwards tokens that lack a scope.
+func missingScope(scope string) string {
+	if scope == "" {
+		scope = "that is named"
+	}
+	return "The user's token lacks the OAuth scope " + scope + ": whoever manages the app must add it to user_api_scopes of the app, and the user must then open the app in a browser and consent."
+}

@@ -151,9 +151,11 @@ func (w *who) under(f *policyFile, client string) {
 	w.Policy = &policyReport{File: filepath.Base(f.path), Mode: "enforce"}
 	if err != nil {
 		w.Policy.Error, w.Policy.problems = err.Error(), mistakes(err)
+		access := map[string]allowance{} // the one that is there is everybody's
 		for id := range w.Access {
-			w.Access[id] = allowance{Level: catalog.LevelOff.String(), Why: "the policy cannot be used"}
+			access[id] = allowance{Level: catalog.LevelOff.String(), Why: "the policy cannot be used"}
 		}
+		w.Access = access
 		return
 	}
 	if p.Shadow() {

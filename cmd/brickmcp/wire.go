@@ -16,6 +16,7 @@ import (
 	"brickmcp/catalog"
 	"brickmcp/tools"
 	"brickmcp/tools/audit"
+	"brickmcp/transport/metrics"
 	"brickmcp/transport/otlp"
 	"brickmcp/transport/rest"
 	"brickmcp/transport/sandbox"
@@ -27,6 +28,7 @@ import (
 // app is everything put together. Building it touches no network and reads no
 // file: what a call needs is opened by the first call.
 type app struct {
+	shared    *shared
 	tools     *tools.Server
 	workspace *workspace
 	policy    *policyFile // nil: no policy file
@@ -35,72 +37,135 @@ type app struct {
 	close     func() error
 }
 
-func (c *config) build() (*app, error) {
+// shared is what all users of this process have in common. Everything else a user has
+// alone: credentials, limits, caches, runs, confirmations.
+type shared struct {
+	*settings
+	config   *config
+	log      *zap.Logger
+	audit    *audit.Log       // nil: off
+	exporter *otlp.Exporter   // of audit lines; nil: none
+	policy   *policyFile      // nil: no policy file
+	sandbox  *embedded        // nil: a real workspace
+	pool     *rest.Pool       // nil: each workspace has connections of its own
+	metrics  *metrics.Metrics // nil: nobody reads them
+}
+
+func (c *config) share() (*shared, error) {
 	s, err := c.check()
 	if err != nil {
 		return nil, err
 	}
-	log := newLog(c.err, s.level, c.logFormat)
-	a := &app{log: log}
-	var exporter *otlp.Exporter
-	if a.audit, exporter, err = c.openAudit(log); err != nil {
+	sh := &shared{settings: &s, config: c, log: newLog(c.err, s.level, c.logFormat)}
+	if sh.audit, sh.exporter, err = c.openAudit(sh.log); err != nil {
 		return nil, err
 	}
 	if c.policy != "" {
-		a.policy = &policyFile{path: c.policy, prefixes: prefixes(s.managed), fill: c.otherwise, log: log, audit: a.audit}
+		sh.policy = &policyFile{path: c.policy, prefixes: prefixes(s.managed), fill: c.otherwise, log: sh.log, audit: sh.audit}
 	}
-	var box *embedded
 	if c.sandbox {
-		box = &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
+		sh.sandbox = &embedded{options: sandbox.Options{Clock: c.sandboxClock(), Faults: s.faults}}
 	}
-	report := c.accessReport(s.access)
+	return sh, nil
+}
+
+func (sh *shared) close() error {
+	var errs []error
+	if sh.sandbox != nil {
+		errs = append(errs, sh.sandbox.close())
+	}
+	if sh.audit != nil {
+		errs = append(errs, sh.audit.Close())
+	}
+	if sh.pool != nil {
+		sh.pool.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leave)
+	defer cancel()
+	if err := sh.exporter.Close(ctx); err != nil {
+		sh.log.Warn("audit lines may not have been exported", zap.Error(err))
+	}
+	return errors.Join(errs...)
+}
+
+// build is the app of the one person whose credentials are configured.
+func (c *config) build() (*app, error) {
+	sh, err := c.share()
+	if err != nil {
+		return nil, err
+	}
+	a := sh.person()
+	own := a.close
+	a.close = func() error { return errors.Join(own(), sh.close()) }
+	return a, nil
+}
+
+// person is build without what is shared.
+func (sh *shared) person() *app {
+	c := sh.config
 	var spaces []*workspace
-	var named []tools.Workspace
 	for _, profile := range c.places() {
-		w := &workspace{log: log, rateLimit: s.rateLimit, access: report, introduces: c.serving, audit: a.audit, policy: a.policy}
-		w.life, w.end = context.WithCancel(context.Background())
-		if box != nil {
-			w.credential, w.roundTripper = sandboxCredential(), box.open
+		w := sh.workspace(profile)
+		w.introduces = c.serving
+		if sh.sandbox != nil {
+			w.credential = sandboxCredential()
 		} else {
 			w.credential = c.credential(profile)
 		}
 		spaces = append(spaces, w)
-		named = append(named, tools.Workspace{Name: profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Address: w.address, Warehouse: c.defaultWarehouse(w), Managed: w.managed()})
 	}
+	a := sh.app(spaces, c.stateDir())
+	if a.policy != nil {
+		a.policy.changed = a.tools.ToolsChanged
+	}
+	return a
+}
+
+// workspace is one that has no credential yet.
+func (sh *shared) workspace(profile string) *workspace {
+	w := &workspace{
+		profile: profile, log: sh.log, rateLimit: sh.rateLimit, access: sh.config.accessReport(sh.access),
+		audit: sh.audit, policy: sh.policy, pool: sh.pool, observe: sh.observe(),
+	}
+	if sh.sandbox != nil {
+		w.roundTripper = sh.sandbox.open
+	}
+	w.life, w.end = context.WithCancel(context.Background())
+	return w
+}
+
+// app is one user's, in one or several workspaces. What outlives the process is kept
+// in stateDir.
+func (sh *shared) app(spaces []*workspace, stateDir string) *app {
+	c := sh.config
+	a := &app{shared: sh, workspace: spaces[0], policy: sh.policy, audit: sh.audit, log: sh.log}
+	config := tools.Config{
+		Managed: sh.managed,
+		Version: version, Access: sh.access,
+		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: sh.dirs, Log: sh.log,
+		Audit: sh.audit, AuditNeed: sh.auditNeed, StateDir: stateDir, Approvals: tools.Approvals(c.approvals),
+	}
+	for _, w := range spaces {
+		config.Workspaces = append(config.Workspaces, tools.Workspace{
+			Name: w.profile, API: w, Links: w, WhoAmI: w.whoJSON, App: w.openApp, Identify: w.identify, Host: w.hostName, Address: w.address,
+			Warehouse: c.defaultWarehouse(w), Managed: w.managed(),
+		})
+	}
+	if sh.policy != nil {
+		config.Policies = sh.policy
+	}
+	if sh.metrics != nil {
+		config.Observe = sh.metrics.Call
+	}
+	a.tools = tools.New(config)
 	a.close = func() error {
 		a.tools.Close()
 		for _, w := range spaces {
 			w.close()
 		}
-		var errs []error
-		if box != nil {
-			errs = append(errs, box.close())
-		}
-		if a.audit != nil {
-			errs = append(errs, a.audit.Close())
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), leave)
-		defer cancel()
-		if err := exporter.Close(ctx); err != nil {
-			log.Warn("audit lines may not have been exported", zap.Error(err))
-		}
-		return errors.Join(errs...)
+		return nil
 	}
-	a.workspace = spaces[0]
-	config := tools.Config{
-		Managed: s.managed,
-		Version: version, Access: s.access, Workspaces: named,
-		ResultTokens: c.resultTokens, Structured: c.structured, AllowDirs: s.dirs, Log: log,
-		Audit: a.audit, AuditNeed: s.auditNeed, StateDir: c.stateDir(), Approvals: tools.Approvals(c.approvals),
-	}
-	if a.policy != nil {
-		config.Policies = a.policy
-	}
-	a.tools = tools.New(config)
-	if a.policy != nil {
-		a.policy.changed = a.tools.ToolsChanged
-	}
-	return a, nil
+	return a
 }
 
 // places are the profiles to serve; one without a name stands for whatever the
@@ -127,10 +192,14 @@ func (w *workspace) whoJSON(ctx context.Context) (json.RawMessage, error) {
 // call that needs it, so that neither a missing sign-in nor a slow network ever
 // keeps the server from starting.
 type workspace struct {
+	profile      string
 	credential   *auth.Credential
+	forwarded    bool                              // its tokens come with requests
 	roundTripper func() (http.RoundTripper, error) // nil: the network
+	pool         *rest.Pool                        // nil: connections of its own
 	log          *zap.Logger
 	rateLimit    rest.RateLimit
+	observe      func(status int) // of the workspace's answers; nil: nobody counts them
 	access       map[string]allowance
 	introduces   bool // says in the log who is signed in
 	audit        *audit.Log
@@ -204,7 +273,10 @@ func (w *workspace) config() (rest.Config, error) {
 		Host: id.Host, WorkspaceID: id.WorkspaceID,
 		Token: w.credential.Token, Invalidate: w.credential.Invalidate, Headers: w.credential.Headers,
 		SignInError: signInError, UserAgent: userAgent(id.AuthType),
-		RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting,
+		RateLimit: w.rateLimit, Logger: w.log, Waiting: waiting, Pool: w.pool, Observe: w.observe,
+	}
+	if w.forwarded {
+		config.MissingScope = missingScope
 	}
 	if w.roundTripper != nil {
 		config.RoundTripper, err = w.roundTripper()

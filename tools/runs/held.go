@@ -115,6 +115,14 @@ func (g *Registry) heldHere(id string) *Held {
 	return g.held[id]
 }
 
+// Holding reports whether this process reads the stream of a run: it would end with
+// the registry.
+func (g *Registry) Holding() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.held) > 0
+}
+
 func (g *Registry) live(run *Run) bool {
 	if h := g.heldHere(run.ID); h != nil {
 		h.mu.Lock()

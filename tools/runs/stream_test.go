@@ -141,7 +141,13 @@ func TestStreamIsHeld(t *testing.T) {
 		if run, _, err = r.Wait(waiting, gatewayUser, run.ID, func(*Run) {}); err != nil || run.Status != InProgress {
 			t.Fatal(run.Status, err)
 		}
+		if !r.Registry.Holding() || other.Registry.Holding() {
+			t.Error("who holds the stream is not told")
+		}
 		r.Registry.Close(t.Context())
+		if r.Registry.Holding() {
+			t.Error("the stream is held after the end")
+		}
 		write.Close()
 		if seen := mustLook(t, other, run.ID); seen.Status != Abandoned || len(seen.Items) != 1 || seen.Error.Code != "not_held" {
 			t.Errorf("after the end: %s, %+v", seen.Status, seen.Error)

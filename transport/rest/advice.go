@@ -74,24 +74,33 @@ var scopeText = lazy(`(?i)\bscopes?\b(?: \(s\))?[:\s]+["'\[]?([a-z][a-z0-9_.:-]*
 
 var notScopes = map[string]bool{"is": true, "are": true, "for": true, "of": true, "to": true, "the": true, "not": true, "with": true, "in": true, "required": true, "does": true, "has": true, "or": true}
 
+// missingScope reports that a 403 is about an OAuth scope, and which; "" when the
+// workspace does not name it.
+func missingScope(call *catalog.Call, c *complaint) (name string, missing bool) {
+	lower := strings.ToLower(c.message)
+	if !strings.Contains(lower, "oauth scope") && (!strings.Contains(lower, "scope") || call.Row.Group == catalog.Secrets) {
+		return "", false
+	}
+	for _, m := range scopeText().FindAllStringSubmatch(c.message, -1) {
+		if !notScopes[strings.ToLower(m[1])] {
+			return shorten(strings.TrimRight(m[1], ".:"), 60), true
+		}
+	}
+	return "", true
+}
+
 // adviseForbidden names the permission of the row, and who can give it.
 func adviseForbidden(call *catalog.Call, c *complaint) string {
 	lower := strings.ToLower(c.message)
 	switch {
 	case strings.Contains(lower, "ip acl") || strings.Contains(lower, "ip access list") || strings.Contains(lower, "ip address") && strings.Contains(lower, "blocked"):
 		return "The address of this machine is not on the workspace's IP access list. A workspace admin can add it; or use the network (VPN) from which access is allowed."
-	case strings.Contains(lower, "scope") && call.Row.Group != catalog.Secrets || strings.Contains(lower, "oauth scope"):
-		name := ""
-		for _, m := range scopeText().FindAllStringSubmatch(c.message, -1) {
-			if !notScopes[strings.ToLower(m[1])] {
-				name = strings.TrimRight(m[1], ".:")
-				break
-			}
-		}
+	}
+	if name, missing := missingScope(call, c); missing {
 		if name == "" {
 			return "The token lacks an OAuth scope: a person must sign in again with the scope that is named, or with all-apis."
 		}
-		return "The token lacks the OAuth scope " + shorten(name, 60) + ": a person must sign in again with it, or with all-apis."
+		return "The token lacks the OAuth scope " + name + ": a person must sign in again with it, or with all-apis."
 	}
 	advice := "Another user or an admin must allow it. "
 	if needs := call.Row.Needs; needs != "" && !strings.HasPrefix(needs, "no") {

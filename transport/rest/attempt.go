@@ -159,8 +159,10 @@ func (x *exchange) send(ctx context.Context) (*catalog.Answer, *failure) {
 	}
 	resp, err := x.client.http.Do(req)
 	if err != nil {
+		x.client.config.Observe(0)
 		return nil, x.broken(ctx, err)
 	}
+	x.client.config.Observe(resp.StatusCode)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, x.explain(ctx, resp)
 	}

@@ -67,17 +67,37 @@ type Config struct {
 	// UserAgent gives the User-Agent of a call; nil: "brickmcp".
 	UserAgent func(ctx context.Context) string
 
+	// MissingScope advises on a 403 for want of an OAuth scope, of which the name is
+	// given if the workspace told it; nil: to sign in again with the scope.
+	MissingScope func(scope string) string
+
 	// RoundTripper replaces the package's own transport: the sandbox in this
 	// process.
 	RoundTripper http.RoundTripper
+
+	// Pool is shared with other clients; nil: the client has connections of its own.
+	Pool *Pool
 
 	RateLimit RateLimit
 
 	// Waiting is told before a call waits longer than a second: why, and how long.
 	Waiting func(ctx context.Context, reason string, wait time.Duration)
 
+	// Observe hears the status of every answer of the workspace, one for each attempt,
+	// and 0 of those that got none. May be nil.
+	Observe func(status int)
+
 	Logger *zap.Logger // nil: nothing is logged
 }
+
+// Pool is connections that several clients share, each with tokens of its own.
+type Pool struct{ transport *http.Transport }
+
+// NewPool opens nothing yet.
+func NewPool() *Pool { return &Pool{newTransport()} }
+
+// Close closes the connections that nobody uses.
+func (p *Pool) Close() { p.transport.CloseIdleConnections() }
 
 // Client calls one workspace. It is safe for any number of callers.
 type Client struct {
@@ -104,12 +124,19 @@ func New(config Config) (*Client, error) {
 	if config.UserAgent == nil {
 		config.UserAgent = func(context.Context) string { return "brickmcp" }
 	}
+	if config.Observe == nil {
+		config.Observe = func(int) {}
+	}
 	c := &Client{config: config, limiter: newLimiter(config.RateLimit), log: config.Logger}
 	if c.log == nil {
 		c.log = zap.NewNop()
 	}
 	roundTripper := config.RoundTripper
-	if roundTripper == nil {
+	switch {
+	case roundTripper != nil:
+	case config.Pool != nil:
+		roundTripper, c.traced = config.Pool.transport, true
+	default:
 		roundTripper, c.traced = newTransport(), true
 	}
 	c.http = &http.Client{

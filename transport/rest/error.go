@@ -27,6 +27,11 @@ func (x *exchange) explain(ctx context.Context, resp *http.Response) *failure {
 	if resp.StatusCode == http.StatusUnauthorized || f.Kind == catalog.SignIn {
 		f.stale = x.token
 	}
+	if advise := x.client.config.MissingScope; advise != nil && f.Kind == catalog.Forbidden {
+		if name, missing := missingScope(x.call, c); missing {
+			f.Advice = advise(name)
+		}
+	}
 	return f
 }
 

@@ -28,6 +28,15 @@ var NoRateLimit = RateLimit{off: true}
 // CallsPerSecond is one ceiling for all calls, in place of the documented limits.
 func CallsPerSecond(n int) RateLimit { return RateLimit{perSecond: n} }
 
+// PerSecond is the one ceiling for all calls: 0 where the documented limits are kept,
+// less where none is.
+func (r RateLimit) PerSecond() int {
+	if r.off {
+		return -1
+	}
+	return r.perSecond
+}
+
 // ParseRateLimit reads documented, off or a number of calls per second.
 func ParseRateLimit(s string) (RateLimit, error) {
 	switch s {

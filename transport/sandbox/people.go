@@ -52,11 +52,14 @@ type people struct {
 	secrets map[string]string // application id -> OAuth secret
 	key     []byte            // signs access tokens
 	next    int64             // SCIM ids
-	life    time.Duration
+	// numberedUsers: see Options.NumberedUsers
+	numberedUsers bool
+	life          time.Duration
 }
 
 func addPeople(w *Workspace) error {
 	w.people = seedPeople(w.tokenLifetime)
+	w.people.numberedUsers = w.numberedUsers
 	var err error
 	if w.people.signIns, err = newSignIns(w.oauthClients); err != nil {
 		return err
@@ -78,6 +81,9 @@ func (p *people) identify(r *http.Request, now time.Time) (*principal, *apiError
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	token, known := p.tokens[bearer]
+	if !known {
+		token, known = p.numbered(bearer)
+	}
 	if !known || token.dead() {
 		return refuse("Invalid access token.")
 	}

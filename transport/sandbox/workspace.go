@@ -37,6 +37,9 @@ type Options struct {
 	Faults        []Fault       // injected failures: delays add up, of the others the first match wins
 	TokenLifetime time.Duration // of OAuth access tokens; 0: one hour
 	OAuthClients  []OAuthClient // beside databricks-cli, which is always there
+	// NumberedUsers lets in whoever has the token sandbox-user-N, as user-N@example.com
+	// of the groups users and analysts: for trying out a server of many users.
+	NumberedUsers bool
 }
 
 // Workspace is one embedded workspace. Safe for concurrent use; each group of
@@ -45,6 +48,7 @@ type Workspace struct {
 	clock         Clock
 	tokenLifetime time.Duration
 	oauthClients  []OAuthClient
+	numberedUsers bool
 	mux           *http.ServeMux
 	patterns      []string // as registered, "METHOD /path/{hole}"
 	requests      atomic.Int64
@@ -74,7 +78,7 @@ type Workspace struct {
 
 // New builds and seeds a workspace. The SQL engine opens on first use.
 func New(opts Options) (*Workspace, error) {
-	w := &Workspace{clock: opts.Clock, mux: http.NewServeMux(), faults: newFaults(opts.Faults), tokenLifetime: opts.TokenLifetime, oauthClients: opts.OAuthClients}
+	w := &Workspace{clock: opts.Clock, mux: http.NewServeMux(), faults: newFaults(opts.Faults), tokenLifetime: opts.TokenLifetime, oauthClients: opts.OAuthClients, numberedUsers: opts.NumberedUsers}
 	if w.clock == nil {
 		w.clock = SystemClock{}
 	}

@@ -13,12 +13,17 @@ import (
 // out: a result of megabytes is then never held twice.
 type outgoing struct {
 	bytes.Buffer
-	long string // a text that stands at the place at, still to be quoted
-	at   int
+	long   string // a text that stands at the place at, still to be quoted
+	at     int
+	answer bool // to a request of the client
+	code   int  // of the error that it is; 0: none
 }
 
 // longText is the size from which a text is kept out of the buffer.
 const longText = 256 << 10
+
+// shortAnswer is the size of an answer that says little.
+const shortAnswer = 384
 
 // writeTo writes the line; a short one at once, so that it is one system call.
 func (o *outgoing) writeTo(out io.Writer) error {
@@ -55,16 +60,22 @@ func encode(response mcp.JSONRPCMessage, id []byte) (*outgoing, error) {
 	if id == nil {
 		id = []byte("null")
 	}
-	out := &outgoing{}
+	out := &outgoing{answer: true}
+	out.Grow(shortAnswer)
 	out.WriteString(`{"jsonrpc":"2.0","id":`)
 	out.Write(id)
 	switch r := response.(type) {
 	case mcp.JSONRPCResponse:
+		if listened, ok := r.Result.(mcp.SubscriptionsListenResult); ok {
+			listened.EnsureResultMeta().SetSubscriptionID(json.RawMessage(id)) // the id again
+			r.Result = listened
+		}
 		out.WriteString(`,"result":`)
 		if err := encodeResult(out, r.Result); err != nil {
 			return nil, err
 		}
 	case mcp.JSONRPCError:
+		out.code = r.Error.Code
 		out.WriteString(`,"error":`)
 		if err := encodeValue(out, r.Error); err != nil {
 			return nil, err
@@ -149,9 +160,23 @@ func encodeResult(out *outgoing, result any) error {
 	}
 	if r.Meta != nil {
 		out.WriteString(`,"_meta":`)
-		if err := encodeValue(out, r.Meta); err != nil {
+		if err := encodeMeta(out, r.Meta); err != nil {
 			return err
 		}
+	}
+	out.WriteByte('}')
+	return nil
+}
+
+// encodeMeta writes what is mostly the name of the server alone without a map's detour.
+func encodeMeta(out *outgoing, meta *mcp.Meta) error {
+	info, ok := meta.AdditionalFields[mcp.MetaKeyServerInfo].(mcp.Implementation)
+	if !ok || len(meta.AdditionalFields) != 1 || meta.ProgressToken != nil {
+		return encodeValue(out, meta)
+	}
+	out.WriteString(`{"` + mcp.MetaKeyServerInfo + `":`)
+	if err := encodeValue(out, info); err != nil {
+		return err
 	}
 	out.WriteByte('}')
 	return nil

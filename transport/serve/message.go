@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/tidwall/gjson"
@@ -10,8 +11,9 @@ import (
 // message is one checked JSON-RPC message.
 type message struct {
 	raw    []byte
-	id     []byte // JSON text; nil for a notification
-	method string // empty for a response
+	id     []byte       // JSON text; nil for a notification
+	method string       // empty for a response
+	root   gjson.Result // raw, as far as it is valid
 }
 
 // problem is why a message is refused, in JSON-RPC's terms.
@@ -29,13 +31,13 @@ func parse(raw []byte) (message, *problem) {
 	root := gjson.ParseBytes(raw)
 	switch {
 	case root.IsArray():
-		return message{}, &problem{mcp.INVALID_REQUEST, "batches are not supported; send one message a line"}
+		return message{}, &problem{mcp.INVALID_REQUEST, "batches are not supported; send one message at a time"}
 	case !root.IsObject():
 		return message{}, &problem{mcp.INVALID_REQUEST, "the message must be a JSON-RPC object"}
 	}
-	m := message{raw: raw}
+	m := message{raw: raw, root: root}
 	var version, id, method, params gjson.Result
-	var response bool
+	var response, foreign bool
 	root.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "jsonrpc":
@@ -48,6 +50,8 @@ func parse(raw []byte) (message, *problem) {
 			params = value
 		case "result", "error":
 			response = true
+		default:
+			foreign = foreign || misspelt(key.Str)
 		}
 		return true
 	})
@@ -59,6 +63,8 @@ func parse(raw []byte) (message, *problem) {
 		return m, &problem{mcp.INVALID_REQUEST, "id must be a string or a number"}
 	}
 	switch {
+	case foreign: // mcp-go would take it for the member that it resembles
+		return m, &problem{mcp.INVALID_REQUEST, "the names of a message's members are in lower case"}
 	case version.Str != mcp.JSONRPC_VERSION:
 		return m, &problem{mcp.INVALID_REQUEST, `jsonrpc must be "2.0"`}
 	case !method.Exists() && response:
@@ -75,6 +81,16 @@ func parse(raw []byte) (message, *problem) {
 		return m, checkToolCall(params)
 	}
 	return m, nil
+}
+
+// misspelt is a member's name in capitals, or partly so.
+func misspelt(name string) bool {
+	for _, right := range []string{"jsonrpc", "id", "method", "params", "result"} {
+		if strings.EqualFold(name, right) {
+			return true
+		}
+	}
+	return false
 }
 
 func checkToolCall(params gjson.Result) *problem {

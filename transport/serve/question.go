@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxQuestions bounds the questions that wait at once. Each is asked by a call
-	// that keeps its slot: with fewer questions than slots the loop always comes
-	// to read the answers.
+	// maxQuestions bounds the questions to one client that wait at once. Each is
+	// asked by a call that keeps its slot: with fewer questions than slots the loop
+	// of stdio always comes to read the answers.
 	maxQuestions = 256
 	// maxAnswer bounds the message with an answer, in bytes. A person typed it.
 	maxAnswer = 64 << 10
@@ -31,23 +31,29 @@ var (
 	errMalformed = errors.New("the client's answer is malformed")
 )
 
-// questions are our own requests to the client that wait for an answer.
+// questions are our own requests to clients that wait for an answer.
 type questions struct {
-	writer  *writer
 	gone    chan struct{} // closed when no answer can come any more
 	leaving sync.Once
 	mu      sync.Mutex
-	waiting map[string]chan []byte // by id; takes the message with the answer, nil for none that can be read
+	waiting map[string]question // by id
+	asked   map[string]int      // how many wait, by session
 }
 
-func newQuestions(w *writer) *questions {
-	return &questions{writer: w, gone: make(chan struct{}), waiting: make(map[string]chan []byte)}
+// question waits for an answer of one session, and of no other.
+type question struct {
+	session string
+	answer  chan []byte // takes the message with the answer, nil for none that can be read
 }
 
-// ask sends a request and returns the message that answers it, which is JSON but
-// not checked any further. When ctx ends first the client is told that the answer
-// is not wanted any more.
-func (q *questions) ask(ctx context.Context, method mcp.MCPMethod, params any) ([]byte, error) {
+func newQuestions() *questions {
+	return &questions{gone: make(chan struct{}), waiting: make(map[string]question), asked: make(map[string]int)}
+}
+
+// ask sends a request to the client of a session and returns the message that
+// answers it, which is JSON but not checked any further. When ctx ends first the
+// client is told that the answer is not wanted any more.
+func (q *questions) ask(ctx context.Context, to *writer, session string, method mcp.MCPMethod, params any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxAnswerTime)
 	defer cancel()
 	id := "brickmcp-" + rand.Text() // no client comes upon it by counting
@@ -56,16 +62,16 @@ func (q *questions) ask(ctx context.Context, method mcp.MCPMethod, params any) (
 		return nil, err
 	}
 	answer := make(chan []byte, 1)
-	if err := q.add(id, answer); err != nil {
+	if err := q.add(id, question{session, answer}); err != nil {
 		return nil, err
 	}
-	defer q.take(id)
+	defer q.take(id, session)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
-	case q.writer.responses <- request:
-	case <-q.writer.broken:
+	case to.responses <- request:
+	case <-to.broken:
 		return nil, errGone
 	case <-q.gone:
 		return nil, errGone
@@ -80,15 +86,17 @@ func (q *questions) ask(ctx context.Context, method mcp.MCPMethod, params any) (
 		return message, nil
 	case <-q.gone:
 		return nil, errGone
+	case <-to.broken:
+		return nil, errGone
 	case <-ctx.Done():
-		if q.take(id) != nil {
-			q.withdraw(id, ctx.Err())
+		if q.take(id, session) {
+			withdraw(to, id, ctx.Err())
 		}
 		return nil, ctx.Err()
 	}
 }
 
-func (q *questions) add(id string, answer chan []byte) error {
+func (q *questions) add(id string, asked question) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
@@ -96,40 +104,51 @@ func (q *questions) add(id string, answer chan []byte) error {
 		return errGone
 	default:
 	}
-	if len(q.waiting) >= maxQuestions {
+	if q.asked[asked.session] >= maxQuestions {
 		return errTooMany
 	}
-	q.waiting[id] = answer
+	q.asked[asked.session]++
+	q.waiting[id] = asked
 	return nil
 }
 
-// take ends the waiting for id; nil when nobody waits, or no longer.
-func (q *questions) take(id string) chan []byte {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	answer := q.waiting[id]
-	delete(q.waiting, id)
-	return answer
+// take ends the waiting for id; false when nobody waits, or no longer.
+func (q *questions) take(id, session string) bool {
+	_, waiting := q.taken(id, session)
+	return waiting
 }
 
-// answer hands a message to the question with that id, which is JSON text; nil
-// stands for a message that cannot be read. It reports whether one was waiting,
-// and never blocks.
-func (q *questions) answer(id, message []byte) bool {
+func (q *questions) taken(id, session string) (question, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	asked, waiting := q.waiting[id]
+	if !waiting || asked.session != session {
+		return question{}, false
+	}
+	delete(q.waiting, id)
+	if q.asked[session]--; q.asked[session] == 0 {
+		delete(q.asked, session)
+	}
+	return asked, true
+}
+
+// answer hands a message of a session to the question with that id, which is JSON
+// text; nil stands for a message that cannot be read. It reports whether one was
+// waiting, and never blocks.
+func (q *questions) answer(session string, id, message []byte) bool {
 	parsed := gjson.ParseBytes(id)
 	if parsed.Type != gjson.String {
 		return false
 	}
-	answer := q.take(parsed.Str)
-	if answer == nil {
-		return false
+	asked, waiting := q.taken(parsed.Str, session)
+	if waiting {
+		asked.answer <- message // the only one: it has room
 	}
-	answer <- message // the only one: it has room
-	return true
+	return waiting
 }
 
 // withdraw tells the client that a question needs no answer any more.
-func (q *questions) withdraw(id string, why error) {
+func withdraw(to *writer, id string, why error) {
 	reason := "the call was cancelled"
 	if errors.Is(why, context.DeadlineExceeded) {
 		reason = "no answer in time"
@@ -139,9 +158,9 @@ func (q *questions) withdraw(id string, why error) {
 		return // two texts: cannot happen
 	}
 	select {
-	case q.writer.responses <- note: // behind the question, before the call's answer
+	case to.responses <- note: // behind the question, before the call's answer
 	default:
-		go q.writer.write(note) // a client that does not read must not hold the call up
+		go to.write(note) // a client that does not read must not hold the call up
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// session is what mcp-go knows of the client at the other end of a stream.
+// session is what mcp-go knows of a client.
 type session struct {
-	notifications chan mcp.JSONRPCNotification
-	questions     *questions
-	initialized   atomic.Bool
+	id          string // "": the client cannot answer questions
+	outlet      outlet
+	questions   *questions
+	initialized atomic.Bool
 
 	mu           sync.RWMutex
 	client       mcp.Implementation
@@ -28,15 +29,26 @@ var (
 	_ server.SessionWithElicitation = (*session)(nil)
 )
 
-func newSession() *session {
-	return &session{notifications: make(chan mcp.JSONRPCNotification, 256), level: mcp.LoggingLevelError}
+// outlet is where notifications and questions to a client go.
+type outlet interface {
+	// stream is nil when nothing can be said any more.
+	stream() *writer
 }
 
 func (s *session) Initialize()       { s.initialized.Store(true) }
 func (s *session) Initialized() bool { return s.initialized.Load() }
-func (s *session) SessionID() string { return "stdio" }
+func (s *session) SessionID() string { return s.id }
+
+// NotificationChannel is nil when nothing can be said any more: mcp-go never waits
+// for it to take something.
 func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification {
-	return s.notifications
+	if s.outlet == nil {
+		return nil
+	}
+	if w := s.outlet.stream(); w != nil {
+		return w.notes
+	}
+	return nil
 }
 
 func (s *session) GetClientInfo() mcp.Implementation {
@@ -92,10 +104,14 @@ func (h *handshake) SetProtocolVersion(version string) {
 // initialize that it can is never asked: it would not answer, and the call would
 // hang. The content of the result is a json.RawMessage, or nil.
 func (s *session) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	if server.IsModernRequest(ctx) || !s.elicits(request.Params.Mode) {
+	if server.IsModernRequest(ctx) || s.id == "" || !s.elicits(request.Params.Mode) {
 		return nil, server.ErrElicitationNotSupported
 	}
-	answer, err := s.questions.ask(ctx, mcp.MethodElicitationCreate, request.Params)
+	w := s.outlet.stream()
+	if w == nil {
+		return nil, errGone
+	}
+	answer, err := s.questions.ask(ctx, w, s.id, mcp.MethodElicitationCreate, request.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -16,21 +17,42 @@ import (
 // writer puts messages on the wire in the right order: a notification that was
 // sent before an answer arrives before it. mcp-go's own writers race here.
 type writer struct {
-	out       io.Writer
+	out       sink
 	responses chan *outgoing // and requests of ours
-	notes     <-chan mcp.JSONRPCNotification
-	broken    chan struct{} // closed when out cannot be written any more
-	err       error         // why; read after broken
-	done      chan struct{} // closed when everything is written
+	notes     chan mcp.JSONRPCNotification
+	beats     <-chan time.Time // of a stream that must not look dead; nil: never
+	tag       json.RawMessage  // the id of the subscription that notes are for; nil: none
+	broken    chan struct{}    // closed when out cannot be written any more
+	err       error            // why; read after broken
+	done      chan struct{}    // closed when everything is written
 	closing   sync.Once
 	failing   sync.Once
 }
 
-func newWriter(out io.Writer, notes <-chan mcp.JSONRPCNotification) *writer {
-	w := &writer{out: out, responses: make(chan *outgoing, 64), notes: notes, broken: make(chan struct{}), done: make(chan struct{})}
-	go w.run()
-	return w
+// sink is the wire to a client.
+type sink interface {
+	send(*outgoing) error
+	beat() error // shows that the stream lives
 }
+
+// lines is the wire of stdio.
+type lines struct{ io.Writer }
+
+func (l lines) send(message *outgoing) error { return message.writeTo(l.Writer) }
+func (l lines) beat() error                  { return nil }
+
+// newWriter is a writer that has to be run, with room for so many messages of
+// each kind.
+func newWriter(out sink, responses, notes int) *writer {
+	return &writer{
+		out:       out,
+		responses: make(chan *outgoing, responses), notes: make(chan mcp.JSONRPCNotification, notes),
+		broken: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// stream makes the writer an outlet that is always open.
+func (w *writer) stream() *writer { return w }
 
 // write queues one message. After a failure, and after the end, messages are
 // dropped: nobody is there to read them.
@@ -42,10 +64,16 @@ func (w *writer) write(message *outgoing) {
 	}
 }
 
+// end ends the writer behind what is queued. It does not wait for that, unless
+// the queue is full.
+func (w *writer) end() {
+	w.closing.Do(func() { w.write(nil) }) // nil: the end
+}
+
 // close writes what is queued and returns the error of the stream, if any. It
 // takes as long as the client takes to read.
 func (w *writer) close() error {
-	w.closing.Do(func() { w.write(nil) }) // nil: the end
+	w.end()
 	select {
 	case <-w.done:
 		return nil
@@ -74,12 +102,15 @@ func (w *writer) expire(after time.Duration) {
 
 var errNotRead = errors.New("it does not read")
 
+// run writes until the end, or until out is broken.
 func (w *writer) run() {
 	for {
 		var err error
 		select {
 		case note := <-w.notes:
 			err = w.note(note)
+		case <-w.beats:
+			err = w.out.beat()
 		case message := <-w.responses:
 			for err == nil && len(w.notes) > 0 {
 				err = w.note(<-w.notes)
@@ -89,10 +120,10 @@ func (w *writer) run() {
 				return
 			}
 			if err == nil {
-				err = message.writeTo(w.out)
+				err = w.out.send(message)
 			}
-			if message != nil && len(message.long) >= largeText {
-				release()
+			if message != nil {
+				message.release()
 			}
 		}
 		if err != nil {
@@ -103,21 +134,29 @@ func (w *writer) run() {
 }
 
 func (w *writer) note(note mcp.JSONRPCNotification) error {
-	encoded, err := json.Marshal(note)
-	if err != nil {
+	if w.tag != nil {
+		meta := maps.Clone(note.Params.Meta) // others get the note, too
+		if meta == nil {
+			meta = make(map[string]any, 1)
+		}
+		meta[mcp.MetaKeySubscriptionID] = w.tag
+		note.Params.Meta = meta
+	}
+	message := &outgoing{}
+	if err := encodeValue(message, note); err != nil {
 		return nil // a notification that cannot be encoded is lost, not fatal
 	}
-	_, err = w.out.Write(append(encoded, '\n'))
-	return err
+	message.WriteByte('\n')
+	return w.out.send(message)
 }
 
 // largeText is the size of a text whose memory is worth a collection.
 const largeText = 2 << 20
 
-// release gives the memory of a large answer back: without it the process stays
-// at its peak, and the next large answer comes on top.
-func release() {
-	if releasing.CompareAndSwap(false, true) {
+// release gives the memory of a large answer that was written back: without it the
+// process stays at its peak, and the next large answer comes on top.
+func (o *outgoing) release() {
+	if len(o.long) >= largeText && releasing.CompareAndSwap(false, true) {
 		go func() {
 			defer releasing.Store(false)
 			debug.FreeOSMemory()
