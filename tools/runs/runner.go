@@ -171,6 +171,21 @@ func (r *Runner) settled(ctx context.Context, owner Owner, id string) (*Run, err
 	return run, r.Registry.put(run)
 }
 
+// take is a settled run that nobody else changes until it is unlocked.
+func (r *Runner) take(ctx context.Context, owner Owner, id string) (run *Run, unlock func(), err error) {
+	if _, err := r.settled(ctx, owner, id); err != nil {
+		return nil, nil, err
+	}
+	if unlock, err = r.Registry.lock(ctx, owner, id); err != nil {
+		return nil, nil, err
+	}
+	if run, err = r.Registry.get(owner, id); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return run, unlock, nil
+}
+
 // Approve answers all requests that the run waits for, and lets it go on. by is
 // "tool", or "person".
 func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions []Decision, by string) (*Run, error) {
@@ -178,18 +193,11 @@ func (r *Runner) Approve(ctx context.Context, owner Owner, id string, decisions 
 	for i := range decisions {
 		decisions[i].RequestID = cutID(decisions[i].RequestID)
 	}
-	if _, err := r.settled(ctx, owner, id); err != nil {
-		return nil, err
-	}
-	unlock, err := r.Registry.lock(ctx, owner, id)
+	run, unlock, err := r.take(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	run, err := r.Registry.get(owner, id)
-	if err != nil {
-		return nil, err
-	}
 	backend, err := r.Backend(run.Agent)
 	if err != nil {
 		return nil, err
@@ -328,17 +336,13 @@ func (r *Run) Pending() []Pending {
 // Cancel stops a run, or at least the looking at it. The answer tells which: a run
 // that is Cancelled was stopped, one that is Abandoned may go on in the service.
 func (r *Runner) Cancel(ctx context.Context, owner Owner, id string) (*Run, error) {
-	if _, err := r.settled(ctx, owner, id); err != nil {
-		return nil, err
-	}
-	unlock, err := r.Registry.lock(ctx, owner, id)
+	run, unlock, err := r.take(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	run, err := r.Registry.get(owner, id)
-	if err != nil || run.Status.Ended() {
-		return run, err
+	if run.Status.Ended() {
+		return run, nil
 	}
 	if run.Status == ApprovalRequired { // the response is complete: nothing runs
 		run.End(Cancelled, nil)
