@@ -13,14 +13,7 @@ const (
 // unified is the difference between two texts, in one hunk.
 func unified(from, to, before, after string) string {
 	a, b := lines(before), lines(after)
-	head := 0
-	for head < min(len(a), len(b)) && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
+	head, tail := alike(a, b)
 	start := max(0, head-context)
 	end := min(tail, context)
 	gone, come := a[head:len(a)-tail], b[head:len(b)-tail]
@@ -75,19 +68,23 @@ func write(d *strings.Builder, sign byte, line string) {
 	}
 }
 
+// alike counts what two sequences begin with alike, and what of the rest they end with.
+func alike[T comparable](a, b []T) (head, tail int) {
+	for head < min(len(a), len(b)) && a[head] == b[head] {
+		head++
+	}
+	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	return head, tail
+}
+
 // crop leaves of two long lines what differs, and a little around it.
 func crop(a, b string) ([]string, []string) {
 	if max(len(a), len(b)) <= 2*width {
 		return []string{a}, []string{b}
 	}
-	head := 0
-	for head < min(len(a), len(b)) && a[head] == b[head] {
-		head++
-	}
-	tail := 0
-	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
+	head, tail := alike([]byte(a), []byte(b))
 	part := func(s string) []string {
 		start, end := max(0, head-width/4), min(len(s), len(s)-tail+width/4)
 		cut := s[start:end]
