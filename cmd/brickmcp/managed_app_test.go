@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -53,17 +52,7 @@ func TestManagedApp(t *testing.T) {
 // TestManagedSignInIsAddress: a client that opens addresses for its person is given
 // that of the connection, and the call goes on behind it.
 func TestManagedSignInIsAddress(t *testing.T) {
-	box, err := sandbox.New(sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(box)
-	t.Cleanup(func() {
-		web.Close()
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	web := sick(t, nil) // of nothing
 	cmd := command(t, "--access", "full", "--log-level", "error", "--managed", "crm=external/crm")
 	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+web.URL, "DATABRICKS_TOKEN="+sandbox.Token)
 	var opened []*mcp.ElicitParams

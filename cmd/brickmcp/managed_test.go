@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,17 +97,7 @@ func TestManagedUnderPolicy(t *testing.T) {
 
 // TestManagedOverASocket: the same over real HTTP, with a token of one who may less.
 func TestManagedOverASocket(t *testing.T) {
-	box, err := sandbox.New(sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(box)
-	t.Cleanup(func() {
-		web.Close()
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	web := sick(t, nil) // of nothing
 	cmd := command(t, "--log-level", "error", "--managed", "kb=vector-search/main/retail", "--managed", "ops=vector-search/main/ops/runbooks_index")
 	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+web.URL, "DATABRICKS_TOKEN="+sandbox.BenToken)
 	a := newAgent(t, cmd, nil)
